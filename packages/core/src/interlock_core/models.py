@@ -1,0 +1,109 @@
+"""What a model is: names, limits, abilities and prices."""
+
+from datetime import date
+from enum import StrEnum
+
+from interlock_core.completion import Usage
+from interlock_core.money import Money
+from interlock_core.record import record
+
+_PER_MILLION = 1_000_000
+
+
+class Capability(StrEnum):
+    """Something that a request may need and a model may lack."""
+
+    STREAMING = "streaming"
+    TOOLS = "tools"
+    PARALLEL_TOOLS = "parallel_tools"
+    JSON_SCHEMA = "json_schema"
+    JSON_OBJECT = "json_object"
+    IMAGES = "images"
+    FILES = "files"
+    AUDIO = "audio"
+    REASONING = "reasoning"
+    LOGPROBS = "logprobs"
+    SEED = "seed"
+    EMBEDDINGS = "embeddings"
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class Price:
+    """What a model costs, in micro-dollars for a million tokens; None means unknown, never free.
+
+    Attributes:
+        input: Input that is neither read from nor written to a cache.
+        output: Output, reasoning included.
+        cache_read: Input read from the cache; as `input` when None.
+        cache_write: Input written to the cache; as `input` when None.
+        cache_write_1h: Input written for an hour; as `cache_write` when None.
+        as_of: Day on which the price was read.
+        source: Where it was read.
+        over_tokens: Input above which every token of the request costs `over`; None for no such step.
+        over: The price of a request whose input is larger than that.
+    """
+
+    input: int
+    output: int
+    cache_read: int | None = None
+    cache_write: int | None = None
+    cache_write_1h: int | None = None
+    as_of: date | None = None
+    source: str = ""
+    over_tokens: int | None = None
+    over: "Price | None" = None
+
+    def cost(self, usage: Usage) -> Money:
+        """Price of this usage: summed exactly, then rounded half up to the micro-dollar once."""
+        if self.over is not None and self.over_tokens is not None and usage.input_tokens > self.over_tokens:
+            return self.over.cost(usage)
+        read = self.input if self.cache_read is None else self.cache_read
+        write = self.input if self.cache_write is None else self.cache_write
+        hour = write if self.cache_write_1h is None else self.cache_write_1h
+        plain = usage.input_tokens - usage.cache_read_tokens - usage.cache_write_tokens
+        product = (
+            max(plain, 0) * self.input
+            + usage.cache_read_tokens * read
+            + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * write
+            + usage.cache_write_1h_tokens * hour
+            + usage.output_tokens * self.output
+        )
+        return Money((2 * product + _PER_MILLION) // (2 * _PER_MILLION))
+
+
+FREE = Price(input=0, output=0, source="runs in process")
+"""The price of a model that nobody bills."""
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """One model of one provider.
+
+    Attributes:
+        id: `provider/model`.
+        provider: Name of the configured provider.
+        context_tokens: Most tokens of input and output together; None when unknown.
+        max_output_tokens: Most output tokens; None when unknown.
+        price: None when unknown, which is not zero.
+        capabilities: What it can do.
+        deprecated: Day from which the vendor no longer serves it, if announced.
+        description: One line for people.
+        local: It runs in this process or on this machine: no data leaves.
+        embedding: It makes vectors and answers no prompts.
+    """
+
+    id: str
+    provider: str
+    context_tokens: int | None = None
+    max_output_tokens: int | None = None
+    price: Price | None = None
+    capabilities: frozenset[Capability] = frozenset()
+    deprecated: date | None = None
+    description: str = ""
+    local: bool = False
+    embedding: bool = False
+
+    @property
+    def name(self) -> str:
+        """The vendor's own name: what stands after the first slash."""
+        return self.id.partition("/")[2]
