@@ -1,0 +1,59 @@
+"""Changes a top-level value of a JSON object in its bytes, and leaves every other byte alone."""
+
+import re
+from collections.abc import Mapping
+
+_SCALAR = rb'\s*:\s*("[^"\\]*+(?:\\.[^"\\]*+)*+"|true|false|null|-?[0-9][0-9.eE+-]*)'
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[{}\[\]]')
+_VALUE = re.compile(_SCALAR)
+_BEFORE_KEY = b"{, \t\r\n"
+
+
+def splice(body: bytes, *, replace: Mapping[str, bytes], add: Mapping[str, bytes]) -> bytes | None:
+    """The bytes of a JSON object with some top-level members set.
+
+    Args:
+        body: One JSON object, already known to be valid; text around it (such as `data: `) may stand
+            where it holds no quote and no bracket.
+        replace: Members (plain ASCII names) whose scalar values change, and their new values as JSON.
+        add: Members that the object has not, put in front of the others.
+
+    Returns:
+        The new bytes, or None when a member cannot be found without doubt: the caller then renders anew.
+    """
+    spans: list[tuple[int, int, bytes]] = []
+    for name, value in replace.items():
+        found = _members(body, name)
+        if len(found) != 1:
+            return None
+        spans.append((*found[0], value))
+    start = body.find(b"{") + 1
+    spans.extend((start, start, b'"%s":%s,' % (name.encode(), value)) for name, value in add.items())
+    for start, end, value in sorted(spans, reverse=True):
+        body = body[:start] + value + body[end:]
+    return body
+
+
+def _members(body: bytes, name: str) -> list[tuple[int, int]]:
+    """Spans of the scalar values of the top-level members of that name."""
+    key = f'"{name}"'.encode()
+    spans: list[tuple[int, int]] = []
+    at = body.find(key)
+    while at != -1:
+        end = at + len(key)
+        match = _VALUE.match(body, end) if at and body[at - 1] in _BEFORE_KEY else None
+        if match is not None and _depth(body, at, match.end()) == 1:
+            spans.append(match.span(1))
+        at = body.find(key, end)
+    return spans
+
+
+def _depth(body: bytes, start: int, end: int) -> int:
+    """How many brackets are open around that place, counted from the nearer end."""
+    if start <= len(body) - end:
+        return _balance(_TOKEN.findall(body, 0, start))
+    return -_balance(_TOKEN.findall(body, end))
+
+
+def _balance(tokens: list[bytes]) -> int:
+    return sum((token in (b"{", b"[")) - (token in (b"}", b"]")) for token in tokens)

@@ -1,0 +1,44 @@
+"""The list of models of the dialect, both sides."""
+
+from collections.abc import Sequence
+
+from interlock_core import Json, JsonObject
+from interlock_core.errors import ProtocolError
+from interlock_core.jsontypes import as_array, as_object, as_text, parse_json
+from interlock_providers.codecs._fields import to_bytes
+
+
+def parse_models(body: bytes, provider: str) -> tuple[str, ...]:
+    """Names of the models that a vendor lists; see `Codec.parse_models`."""
+    try:
+        listed = as_object(parse_json(body)).get("data")
+    except (ValueError, RecursionError) as exc:
+        raise ProtocolError(f"The list of models of {provider} is not JSON.", vendor=provider) from exc
+    if not isinstance(listed, list):
+        raise ProtocolError(
+            f"{provider} does not list its models.",
+            vendor=provider,
+            remedy=f"Check its base URL, or name its models in the configuration of {provider}.",
+        )
+    names = (as_text(as_object(item).get("id")) for item in as_array(listed))
+    return tuple(dict.fromkeys(name for name in names if name))
+
+
+def render_models(models: Sequence[tuple[str, str]], *, created: int = 0) -> bytes:
+    """A list of models for a client.
+
+    Args:
+        models: Each model's id and who owns it.
+        created: Seconds since 1970, told of each.
+    """
+    data: list[Json] = [_written(name, owner, created) for name, owner in models]
+    return to_bytes({"object": "list", "data": data})
+
+
+def render_model(model: str, owner: str, *, created: int = 0) -> bytes:
+    """One model for a client; see `Codec.render_model`."""
+    return to_bytes(_written(model, owner, created))
+
+
+def _written(model: str, owner: str, created: int) -> JsonObject:
+    return {"id": model, "object": "model", "created": created, "owned_by": owner}

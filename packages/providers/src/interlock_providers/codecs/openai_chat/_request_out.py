@@ -1,0 +1,204 @@
+"""A request, written for a vendor."""
+
+from collections.abc import Mapping
+
+from interlock_core import (
+    CompletionRequest,
+    Json,
+    JsonObject,
+    Message,
+    ResponseFormat,
+    Text,
+    ToolCall,
+    ToolChoice,
+    ToolSpec,
+)
+from interlock_core.jsontypes import as_array, as_object, dump_json
+from interlock_providers.codecs import Rendered, Target
+from interlock_providers.codecs._fields import to_bytes
+from interlock_providers.codecs._names import ToolNames
+from interlock_providers.codecs._original import ParsedBytes
+from interlock_providers.codecs._splice import splice
+from interlock_providers.codecs.openai_chat._messages import write_messages
+from interlock_providers.codecs.openai_chat._notes import DIALECT, note_of, own_fields
+
+HEADERS = (("accept", "application/json"), ("content-type", "application/json"))
+
+
+def render_request(request: CompletionRequest, target: Target, *, stream: bool) -> Rendered:
+    """Write a request for a vendor; see `Codec.render_request`."""
+    names = ToolNames(_tool_names(request))
+    body = _forwarded(request, target, names, stream=stream)
+    if body is None:
+        body = to_bytes(_written(request, target, names, stream=stream))
+    return Rendered(path="/chat/completions", headers=HEADERS, body=body, target=target, names=names)
+
+
+def _tool_names(request: CompletionRequest) -> set[str]:
+    names = {tool.name for tool in request.tools}
+    names.update(call.name for message in request.messages for call in _calls(message))
+    if request.tool_choice is not None and request.tool_choice.name is not None:
+        names.add(request.tool_choice.name)
+    return names
+
+
+def _calls(message: Message) -> tuple[ToolCall, ...]:
+    return message.tool_calls if message.role == "assistant" else ()
+
+
+def _forwarded(request: CompletionRequest, target: Target, names: ToolNames, *, stream: bool) -> bytes | None:
+    """The client's own bytes with what must differ spliced in; None when more than that differs."""
+    original = request.original
+    if not isinstance(original, ParsedBytes) or original.dialect != DIALECT or not names.identity:
+        return None
+    added = _added_limit(request, original, target)
+    if added is None or _holds_tool_images(request, target):
+        return None
+    replaced = {"model": dump_json(target.model).encode()}
+    if "stream" in original.members:
+        replaced["stream"] = b"true" if stream else b"false"
+    elif stream:
+        added["stream"] = b"true"
+    wants_usage = stream and target.facts.stream_usage
+    if "stream_options" in original.members:
+        # Only an own wish for usage, sent on unchanged, may stay as it is.
+        if not wants_usage or not original.parsed.stream_usage:
+            return None
+    elif wants_usage:
+        added["stream_options"] = b'{"include_usage":true}'
+    return splice(original.body, replace=replaced, add=added)
+
+
+def _added_limit(
+    request: CompletionRequest, original: ParsedBytes, target: Target
+) -> dict[str, bytes] | None:
+    """The limit on output tokens that was set since, if that alone was changed; None when more was."""
+    changed = original.changed(request)
+    if not changed:
+        return {}
+    name = _max_tokens_field(request, target)
+    limit = request.max_tokens
+    if changed != frozenset({"max_tokens"}) or limit is None or original.parsed.max_tokens is not None:
+        return None
+    return None if name in original.members else {name: str(limit).encode()}
+
+
+def _holds_tool_images(request: CompletionRequest, target: Target) -> bool:
+    """The rendering refuses these by name, so it must see them."""
+    return not target.facts.tool_images and any(
+        not isinstance(part, Text)
+        for message in request.messages
+        if message.role == "tool"
+        for result in message.tool_results
+        for part in result.content
+    )
+
+
+def _written(request: CompletionRequest, target: Target, names: ToolNames, *, stream: bool) -> JsonObject:
+    note = note_of(request.extra)
+    body: JsonObject = {"model": target.model}
+    if stream:
+        body["stream"] = True
+    body["messages"] = [*write_messages(request.messages, target, names)]
+    tools = _write_tools(request, note, names)
+    if tools:
+        body["tools"] = tools
+    extra = own_fields(request.extra, "")
+    body.update(_write_choice(request.tool_choice, note, names, own="tool_choice" not in extra))
+    if request.response_format is not None:
+        body["response_format"] = _write_format(request.response_format)
+    if request.max_tokens is not None:
+        body[_max_tokens_field(request, target)] = request.max_tokens
+    body.update(_sampling(request, note))
+    options = as_object(extra.pop("stream_options", None))
+    if stream and target.facts.stream_usage:
+        options = {"include_usage": True, **options}
+    if stream and options:
+        body["stream_options"] = options
+    for name, value in extra.items():
+        body.setdefault(name, value)
+    return body
+
+
+def _max_tokens_field(request: CompletionRequest, target: Target) -> str:
+    """The field that the client used, else the one that the server prefers."""
+    used = note_of(request.extra).get("max_tokens")
+    return used if used in ("max_tokens", "max_completion_tokens") else target.facts.max_tokens
+
+
+def _sampling(request: CompletionRequest, note: Mapping[str, Json]) -> JsonObject:
+    plain: JsonObject = {
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "top_k": request.top_k,
+        "seed": request.seed,
+        "presence_penalty": request.presence_penalty,
+        "frequency_penalty": request.frequency_penalty,
+        "n": request.n,
+        "reasoning_effort": request.reasoning_effort,
+        "service_tier": request.service_tier,
+        "prompt_cache_key": request.cache_key,
+        "user": request.user,
+    }
+    made: JsonObject = {name: value for name, value in plain.items() if value is not None}
+    if request.logprobs is not None:
+        made["logprobs"] = True
+        if request.logprobs:
+            made["top_logprobs"] = request.logprobs
+    if request.stop:
+        single = note.get("stop") == "text" and len(request.stop) == 1
+        made["stop"] = request.stop[0] if single else [*request.stop]
+    if request.metadata:
+        made["metadata"] = {**request.metadata}
+    return made
+
+
+def _write_tools(request: CompletionRequest, note: Mapping[str, Json], names: ToolNames) -> list[Json]:
+    left = as_object(note.get("tools"))
+    tools: list[Json] = [_write_tool(tool, as_object(left.get(tool.name)), names) for tool in request.tools]
+    for item in as_array(note.get("other_tools")):
+        match item:
+            case [int(index), dict(tool)]:
+                tools.insert(index, tool)
+            case _:
+                continue
+    return tools
+
+
+def _write_tool(tool: ToolSpec, rest: JsonObject, names: ToolNames) -> JsonObject:
+    function: JsonObject = {"name": names.wire(tool.name)}
+    if tool.description:
+        function["description"] = tool.description
+    function["parameters"] = tool.parameters
+    if tool.strict is not None:
+        function["strict"] = tool.strict
+    function.update(as_object(rest.get("function")))
+    return {"type": "function", "function": function, **{k: v for k, v in rest.items() if k != "function"}}
+
+
+def _write_choice(
+    choice: ToolChoice | None, note: Mapping[str, Json], names: ToolNames, *, own: bool
+) -> JsonObject:
+    made: JsonObject = {}
+    if choice is None:
+        return made
+    if own and choice.name is not None:
+        made["tool_choice"] = {"type": "function", "function": {"name": names.wire(choice.name)}}
+    elif own and (choice.mode != "auto" or note.get("tool_choice") != "absent"):
+        made["tool_choice"] = choice.mode
+    if choice.parallel is not None:
+        made["parallel_tool_calls"] = choice.parallel
+    return made
+
+
+def _write_format(wanted: ResponseFormat) -> JsonObject:
+    if wanted.kind == "json_object":
+        return {"type": "json_object"}
+    inner: JsonObject = {"name": wanted.name}
+    if wanted.description is not None:
+        inner["description"] = wanted.description
+    if wanted.schema is not None:
+        inner["schema"] = wanted.schema
+    if wanted.strict is not None:
+        inner["strict"] = wanted.strict
+    return {"type": "json_schema", "json_schema": inner}

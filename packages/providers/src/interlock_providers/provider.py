@@ -1,0 +1,363 @@
+"""A vendor behind HTTP as a `Provider`: a row of facts, a codec and a carrier."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, suppress
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, TypeVar
+
+from interlock_core import (
+    Call,
+    Chunk,
+    Clock,
+    Completion,
+    CompletionRequest,
+    Embeddings,
+    HttpRequest,
+    ModelInfo,
+    Money,
+    PriceBook,
+    Secret,
+    SystemClock,
+    Usage,
+)
+from interlock_core.errors import InterlockError, ProtocolError, UpstreamTimeoutError
+from interlock_core.resilience import RetryPolicy, retry
+from interlock_providers._models import ModelList
+from interlock_providers.carriers import Carrier, Reply, ReplyStream
+from interlock_providers.codecs import Codec, Rendered, StreamParser, Target, VendorReply, embeddings_codec
+from interlock_providers.rows import Vendor
+
+if TYPE_CHECKING:
+    from interlock_providers.codecs import Headers
+
+T = TypeVar("T")
+
+_MOST_ERROR = 64 * 1024
+_DRAIN_S = 0.1
+_STANDARD_TIERS = frozenset({None, "auto", "default", "standard"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timeouts:
+    """How long a provider waits.
+
+    Attributes:
+        answer_s: Seconds for a whole answer that does not stream, its retries included.
+        first_s: Seconds until a stream says something, its retries included.
+        stream_s: Seconds for a whole stream; None for no bound.
+        idle_s: Seconds in which a stream may say nothing; None leaves it to the carrier, which waits 600.
+    """
+
+    answer_s: float = 600.0
+    first_s: float = 600.0
+    stream_s: float | None = None
+    idle_s: float | None = None
+
+
+async def _sleep(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpSettings:
+    """What an `HttpProvider` is made of, beside its codec and carrier.
+
+    Attributes:
+        name: Name under which its models stand before the slash.
+        vendor: The facts of its kind.
+        base_url: Where it is, without a slash at the end.
+        models: The vendor's names of its models; empty asks the vendor.
+        secret: Its key, to hide it should the vendor repeat it; the carrier places it.
+        prices: What its models cost; None knows no price.
+        timeouts: How long it is waited for.
+        retries: How often it is tried.
+        clock: Tells the time.
+        sleep: Waits between attempts.
+    """
+
+    name: str
+    vendor: Vendor
+    base_url: str
+    models: tuple[str, ...] = ()
+    secret: Secret | None = None
+    prices: PriceBook | None = None
+    timeouts: Timeouts = field(default_factory=Timeouts)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
+    clock: Clock = field(default_factory=SystemClock)
+    sleep: Callable[[float], Awaitable[None]] = _sleep
+
+
+class HttpProvider:
+    """Answers by asking a vendor over HTTP. See `interlock_core.Provider`.
+
+    An error that can pass is tried again, within its policy and time, and never once a token was
+    delivered. What is known only of another attempt (such as a half stream) is never mixed in.
+
+    Args:
+        settings: Whom to ask, and how patiently.
+        codec: How to speak.
+        carrier: How requests travel; closed with the provider.
+    """
+
+    def __init__(self, settings: HttpSettings, codec: Codec, carrier: Carrier) -> None:
+        self._settings = settings
+        self._codec = codec
+        self._carrier = carrier
+        self._list = ModelList(
+            settings.name, settings.vendor, settings.models, settings.prices, settings.clock
+        )
+
+    @property
+    def name(self) -> str:
+        """Name under which models of this provider stand before the slash."""
+        return self._settings.name
+
+    async def complete(self, request: CompletionRequest, call: Call | None = None) -> Completion:
+        """Answer a request whole."""
+        sent = self._codec.render_request(request, self._target(request.model), stream=False)
+
+        async def attempt(number: int, timeout_s: float) -> tuple[Completion, int]:
+            reply = await self._ask(self._http("POST", sent.path, sent), timeout_s)
+            return self._codec.parse_response(reply.body, sent, reply.headers), number
+
+        completion, attempts = await self._retried(attempt, self._settings.timeouts.answer_s, call)
+        cost = self._cost(completion.model, completion.usage, completion.service_tier)
+        if cost is None and attempts == 1:
+            return completion
+        return replace(completion, cost=cost, attempts=attempts)
+
+    async def stream(
+        self, request: CompletionRequest, call: Call | None = None
+    ) -> AsyncGenerator[Chunk, None]:
+        """Answer a request piece by piece. Closing the generator closes the connection at once."""
+        sent = self._codec.render_request(request, self._target(request.model), stream=True)
+
+        async def attempt(number: int, timeout_s: float) -> "_OpenStream":
+            return await self._open(sent, number, timeout_s)
+
+        opened = await self._retried(attempt, self._settings.timeouts.first_s, call)
+        tier: str | None = None
+        try:
+            async for chunk in opened:
+                tier = chunk.service_tier or tier
+                if chunk.usage is None:
+                    yield chunk
+                else:
+                    yield replace(chunk, cost=self._cost(chunk.model, chunk.usage, tier))
+            await opened.drain()
+        finally:
+            await opened.aclose()
+
+    async def embed(self, model: str, texts: Sequence[str], call: Call | None = None) -> Embeddings:
+        """Make one vector a text."""
+        codec = embeddings_codec(self._codec.dialect)
+        sent = codec.render_request(texts, self._target(model))
+
+        async def attempt(number: int, timeout_s: float) -> Embeddings:
+            del number
+            reply = await self._ask(self._http("POST", sent.path, sent), timeout_s)
+            return codec.parse_response(reply.body, sent, len(texts))
+
+        made = await self._retried(attempt, self._settings.timeouts.answer_s, call)
+        return replace(made, cost=self._cost(made.model, made.usage, None))
+
+    async def models(self) -> Sequence[ModelInfo]:
+        """Every model that can be asked: those of the configuration, else those that the vendor lists."""
+        return await self._list.get(self._discover)
+
+    async def aclose(self) -> None:
+        """Close the carrier."""
+        await self._carrier.aclose()
+
+    async def _discover(self) -> tuple[str, ...]:
+        async def attempt(number: int, timeout_s: float) -> tuple[str, ...]:
+            del number
+            reply = await self._ask(self._http("GET", self._codec.models_path), timeout_s)
+            return self._codec.parse_models(reply.body, self.name)
+
+        return await self._retried(attempt, self._settings.timeouts.answer_s, None)
+
+    async def _retried(
+        self, attempt: Callable[[int, float], Awaitable[T]], seconds: float, call: Call | None
+    ) -> T:
+        """Run attempts within a time that they share, each with what is left of it."""
+        clock = self._settings.clock
+        deadline = clock.monotonic() + seconds
+        if call is not None and call.deadline is not None:
+            deadline = min(deadline, call.deadline)
+
+        malformed: InterlockError | None = None
+
+        async def operation(number: int) -> T:
+            nonlocal malformed
+            left = deadline - clock.monotonic()
+            if left <= 0:
+                raise UpstreamTimeoutError(
+                    f"No time was left to ask {self.name}.", remedy="Allow more time.", vendor=self.name
+                )
+            try:
+                return await attempt(number, left)
+            except InterlockError as error:
+                if isinstance(error, ProtocolError) and error.vendor is not None:
+                    malformed = error
+                error.vendor = error.vendor or self.name
+                raise
+
+        return await retry(
+            operation,
+            policy=self._settings.retries,
+            clock=clock,
+            sleep=self._settings.sleep,
+            deadline=deadline,
+            # A connection that broke can be made again; an answer that the codec cannot read comes again.
+            retryable=lambda error: error.retryable and error is not malformed,
+        )
+
+    async def _ask(self, request: HttpRequest, timeout_s: float) -> Reply:
+        reply = await self._carrier.send(request, timeout_s=timeout_s)
+        if not 200 <= reply.status < 300:
+            raise self._error(reply.status, reply.headers, reply.body)
+        return reply
+
+    async def _open(self, sent: Rendered, number: int, timeout_s: float) -> "_OpenStream":
+        """Open a stream and read until it says something: up to there another attempt goes unseen."""
+        import asyncio
+
+        whole = self._settings.timeouts.stream_s
+        request = self._http("POST", sent.path, sent)
+        try:
+            async with AsyncExitStack() as stack, asyncio.timeout(timeout_s):
+                reply = await stack.enter_async_context(self._carrier.stream(request, timeout_s=whole))
+                if not 200 <= reply.status < 300:
+                    raise self._error(reply.status, reply.headers, await _beginning(reply))
+                if _is_json(reply.headers):
+                    self._codec.parse_response(await _beginning(reply), sent, reply.headers)
+                    raise ProtocolError(
+                        f"{self.name} answered whole, though a stream was asked.", vendor=self.name
+                    )
+                parser = self._codec.parse_stream(sent, attempts=number, now=self._settings.clock.now())
+                opened = _OpenStream(reply, parser, self._settings.timeouts.idle_s, self.name)
+                await opened.until_said()
+                opened.keep(stack.pop_all())
+                return opened
+        except TimeoutError as exc:
+            raise UpstreamTimeoutError(
+                f"{self.name} said nothing in the time allowed.", remedy="Allow more time.", vendor=self.name
+            ) from exc
+
+    def _http(self, method: str, path: str, sent: Rendered | None = None) -> HttpRequest:
+        url = f"{self._settings.base_url}{path}"
+        if sent is None:
+            return HttpRequest(method=method, url=url, headers=(("accept", "application/json"),))
+        return HttpRequest(method=method, url=url, headers=sent.headers, body=sent.body)
+
+    def _error(self, status: int, headers: "Headers", body: bytes) -> InterlockError:
+        secret = self._settings.secret
+        if secret:
+            body = body.replace(secret.reveal().encode(), b"[key]")
+        return self._codec.parse_error(
+            VendorReply(
+                status=status, headers=headers, body=body, provider=self.name, now=self._settings.clock.now()
+            )
+        )
+
+    def _target(self, model: str) -> Target:
+        name = model.removeprefix(f"{self.name}/")
+        return Target(provider=self.name, model=name, facts=self._settings.vendor.facts)
+
+    def _cost(self, model: str, usage: Usage | None, tier: str | None) -> Money | None:
+        """The price of a request; None when anything that it depends on is unknown."""
+        if usage is None or self._settings.prices is None or tier not in _STANDARD_TIERS:
+            return None
+        if usage.audio_input_tokens or usage.audio_output_tokens:
+            return None
+        price = self._settings.prices.price(model)
+        return None if price is None else price.cost(usage)
+
+
+class _OpenStream:
+    """A stream that said something, with the connection that it holds; iterating yields its chunks, once."""
+
+    def __init__(self, reply: ReplyStream, parser: StreamParser, idle_s: float | None, name: str) -> None:
+        self._pieces = aiter(reply)
+        self._parser = parser
+        self._idle_s = idle_s
+        self._name = name
+        self._held: list[Chunk] = []
+        self._fresh = self._read()
+        self._chunks = self._all()
+        self._stack = AsyncExitStack()
+
+    def keep(self, stack: AsyncExitStack) -> None:
+        """Take over the connection."""
+        self._stack = stack
+
+    async def until_said(self) -> None:
+        """Read until a chunk says something of the answer, or the answer ends."""
+        async for chunk in self._fresh:
+            self._held.append(chunk)
+            if chunk.text or chunk.tool_calls or chunk.reasoning or chunk.refusal or chunk.finish:
+                return
+
+    def __aiter__(self) -> AsyncIterator[Chunk]:
+        return self._chunks
+
+    async def drain(self) -> None:
+        """Read what is left after the end mark, for a moment, so that the connection can be kept."""
+        import asyncio
+
+        with suppress(TimeoutError, InterlockError):
+            async with asyncio.timeout(_DRAIN_S):
+                while await anext(self._pieces, None) is not None:
+                    pass
+
+    async def aclose(self) -> None:
+        """Close the connection, unless the answer was read to its end."""
+        await self._chunks.aclose()
+        await self._fresh.aclose()
+        await self._stack.aclose()
+
+    async def _all(self) -> AsyncGenerator[Chunk, None]:
+        for chunk in self._held:
+            yield chunk
+        async for chunk in self._fresh:
+            yield chunk
+
+    async def _read(self) -> AsyncGenerator[Chunk, None]:
+        while not self._parser.done and (piece := await self._next()) is not None:
+            for chunk in self._parser.feed(piece):
+                yield chunk
+        for chunk in self._parser.finish():
+            yield chunk
+
+    async def _next(self) -> bytes | None:
+        if self._idle_s is None:
+            return await anext(self._pieces, None)
+        import asyncio
+
+        try:
+            async with asyncio.timeout(self._idle_s):
+                return await anext(self._pieces, None)
+        except TimeoutError as exc:
+            raise UpstreamTimeoutError(
+                f"The stream of {self._name} said nothing for {self._idle_s:g} s.",
+                remedy="Try again, or allow more time.",
+                vendor=self._name,
+            ) from exc
+
+
+async def _beginning(reply: ReplyStream) -> bytes:
+    """What an error says, which is never long; the rest is left."""
+    body = b""
+    async for piece in reply:
+        body += piece
+        if len(body) >= _MOST_ERROR:
+            break
+    return body[:_MOST_ERROR]
+
+
+def _is_json(headers: "Headers") -> bool:
+    kind = next((value for name, value in headers if name.lower() == "content-type"), "")
+    return kind.lower().startswith("application/json")

@@ -1,0 +1,79 @@
+"""The vendors: a row of facts each. A new compatible vendor is a row; only a quirk earns a module."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, TypeAlias
+
+from interlock_core import Capability
+from interlock_providers.codecs import Facts
+
+CarrierName: TypeAlias = Literal["fast", "sdk"]
+"""How requests travel: `fast` is core's own HTTP client, `sdk` the vendor's official SDK."""
+
+_COMMON = frozenset(
+    {Capability.STREAMING, Capability.TOOLS, Capability.JSON_OBJECT, Capability.JSON_SCHEMA, Capability.SEED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vendor:
+    """What is particular to one kind of provider.
+
+    Attributes:
+        kind: Its name in configuration.
+        title: Its name for people.
+        dialect: How it is spoken to; empty for a model in this process.
+        base_url: Where it is, when that is the same for everybody.
+        key_variable: The environment variable in which its users usually keep its key.
+        needs_key: It answers nobody without a key.
+        sdk: Module of the carrier over its official SDK, which holds `open_carrier`.
+        carrier: How requests travel unless told otherwise.
+        facts: What its servers take of the dialect.
+        catalogue: Module that lists its known models.
+        unlisted: Pattern of model names that its list holds and that answer no prompts.
+        capabilities: What a model of it is taken to do when nothing more is known of it.
+        local: No data leaves this machine.
+    """
+
+    kind: str
+    title: str
+    dialect: str = ""
+    base_url: str | None = None
+    key_variable: str | None = None
+    needs_key: bool = False
+    sdk: str | None = None
+    carrier: CarrierName = "fast"
+    facts: Facts = field(default_factory=Facts)
+    catalogue: str | None = None
+    unlisted: str | None = None
+    capabilities: frozenset[Capability] = _COMMON
+    local: bool = False
+
+
+_ROWS = (
+    Vendor(
+        kind="openai",
+        title="OpenAI",
+        dialect="openai-chat",
+        base_url="https://api.openai.com/v1",
+        key_variable="OPENAI_API_KEY",
+        needs_key=True,
+        sdk="interlock_providers.carriers.sdk_openai",
+        # Reasoning models refuse `max_tokens`; reasoning never goes back; tool results are text.
+        facts=Facts(max_tokens="max_completion_tokens", reasoning=False, tool_images=False),
+        catalogue="interlock_providers.catalogue.openai",
+        unlisted=r"whisper|tts|dall-e|gpt-image|sora|moderation|realtime|transcribe|babbage|davinci|gpt-live",
+        capabilities=_COMMON | {Capability.PARALLEL_TOOLS, Capability.IMAGES},
+    ),
+    Vendor(
+        kind="openai-compatible",
+        title="OpenAI-compatible server",
+        dialect="openai-chat",
+        sdk="interlock_providers.carriers.sdk_openai",
+    ),
+    Vendor(kind="local", title="Embedded model", local=True),
+)
+
+VENDORS: Mapping[str, Vendor] = MappingProxyType({row.kind: row for row in _ROWS})
+"""The kinds of providers by name."""
