@@ -1,0 +1,1 @@
+"""Calls: arguments become requests, answers become results."""
