@@ -1,0 +1,330 @@
+"""API keys: made, listed, revoked, recognised."""
+
+import asyncio
+import hmac
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from interlock_core.call import Principal
+from interlock_core.clock import Clock, SystemClock
+from interlock_core.errors import ConfigurationError, NotFoundError, StoreError, UnauthenticatedError
+from interlock_core.ids import new_id
+from interlock_core.jsontypes import JsonObject
+from interlock_core.secret import Secret
+from interlock_core.store import Store
+from interlock_security._changes import ChangeLog
+from interlock_security._files import read_or_create, read_private
+from interlock_security.keys._minting import mint
+from interlock_security.keys._record import ApiKey, KeyRequest, NewKey
+from interlock_security.keys._table import KeyTable
+from interlock_security.keys._text import is_key, load_pepper, lookup, new_key
+from interlock_security.permissions import PermissionChecker
+
+_logger = logging.getLogger("interlock.security.keys")
+
+PEPPER_FILE = "keys.pepper"
+"""Name of the file with the secret under which keys are looked up."""
+
+ADMIN_KEY_FILE = "admin.key"
+"""Name of the file with the first start's admin key."""
+
+_ADMIN_ID = "key_admin"
+_CACHE_S = 1.0
+_CACHE_ENTRIES = 10_000
+_USE_NOTED_EVERY_S = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdminKey:
+    """The first start's admin key.
+
+    Attributes:
+        path: Its file, which may have been taken away since.
+        created: It was made just now.
+    """
+
+    path: Path
+    created: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    principal: Principal
+    until: float
+    expires_at: float | None
+
+
+class ApiKeys:
+    """All API keys.
+
+    Recognised keys are remembered for a second: a revocation is at once in this process, and within a second
+    in others.
+
+    Args:
+        store: Where keys are kept.
+        home: The data folder: `keys.pepper` and `admin.key` are there (0600).
+        checker: Knows the rules.
+        changes: Where each change is recorded before it is made.
+        roles_of: The roles that a user holds, such as `RoleGrants.roles_of`.
+        fallback_role: The role of a key that has none, while its user holds none; None for no right at all.
+        clock: Tells the time.
+    """
+
+    __slots__ = (
+        *(
+            "_cache",
+            "_changes",
+            "_checker",
+            "_clock",
+            "_fallback",
+            "_generation",
+            "_home",
+            "_noted",
+            "_pepper",
+        ),
+        *("_roles_of", "_table", "_tasks"),
+    )
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        home: Path,
+        checker: PermissionChecker,
+        changes: ChangeLog,
+        roles_of: Callable[[str], Awaitable[frozenset[str]]],
+        fallback_role: str | None = "developer",
+        clock: Clock | None = None,
+    ) -> None:
+        self._table = KeyTable(store)
+        self._home = home
+        self._checker = checker
+        self._changes = changes
+        self._roles_of = roles_of
+        self._fallback = frozenset[str]() if fallback_role is None else frozenset({fallback_role})
+        self._clock = clock or SystemClock()
+        self._pepper: bytes | None = None
+        self._cache: dict[bytes, _Known] = {}
+        self._generation = 0
+        self._noted: dict[str, float] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def create(self, request: KeyRequest, *, by: Principal) -> NewKey:
+        """Make a key.
+
+        Raises:
+            InvalidRequestError: A field is wrong.
+            UnsupportedError: It has a budget, which is not enforced yet.
+            ConfigurationError: There is no such role.
+            PermissionDeniedError: `by` may not make such a key.
+            AuditUnavailableError: It could not be recorded, so it was not made.
+            StoreError: It could not be kept.
+        """
+        if request.role is not None:
+            self._checker.roles.need(request.role, field="role")
+        now = self._clock.now()
+        minted = mint(
+            request,
+            by=by,
+            made_with=None if by.key_id is None else await self._table.get(by.key_id),
+            roles=await self._roles(request.role, request.user if request.user is not None else by.user),
+            now=now,
+            checker=self._checker,
+        )
+        text = new_key()
+        key = ApiKey(
+            id=new_id("key"),
+            name=request.name,
+            hint=text[-4:],
+            user=minted.user,
+            team=request.team,
+            role=request.role,
+            scopes=minted.scopes,
+            created_at=now,
+            created_by=by.user,
+            expires_at=minted.expires_at,
+            revoked_at=None,
+            last_used_at=None,
+        )
+        await self._keep(key, text, by)
+        return NewKey(key=key, text=Secret(text, name=f"api_key_{key.hint}"))
+
+    async def list(self, *, by: Principal) -> tuple[ApiKey, ...]:
+        """The keys that `by` may see, oldest first: all with the area `keys`, else their own.
+
+        Raises:
+            StoreError: They cannot be read.
+        """
+        everyone = self._checker.may_manage(by, "keys").allowed
+        return tuple(key for key in await self._table.all() if everyone or key.user == by.user)
+
+    async def revoke(self, key_id: str, *, by: Principal) -> ApiKey:
+        """Revoke a key: at once in this process, within a second in others.
+
+        Raises:
+            NotFoundError: There is no such key, or `by` may not revoke it.
+            AuditUnavailableError: It could not be recorded, so it was not done.
+            StoreError: It could not be kept.
+        """
+        key = await self._table.get(key_id)
+        if key is None or not self._may_revoke(by, key):
+            raise NotFoundError(
+                f"There is no key {key_id[:64]} that you may revoke.",
+                field="id",
+                remedy="'interlock keys list' shows the ids.",
+            )
+        now = self._clock.now()
+        async with self._changes.change(
+            "keys.revoke", by, {"id": key.id, "name": key.name, "user": key.user}
+        ):
+            await self._table.revoke(key.id, now)
+            self.forget()
+        found = await self._table.get(key_id)
+        return key if found is None else found
+
+    async def authenticate(self, text: str | None) -> Principal:
+        """Who presents a key.
+
+        Raises:
+            UnauthenticatedError: It is no key, an unknown, a revoked or an expired one.
+            ConfigurationError: The lookup secret's file is wrong.
+            StoreError: The keys cannot be read: nobody is let in.
+        """
+        if text is None or not is_key(text):
+            raise _unknown()
+        index = lookup(await self._secret(), text)
+        known = self._cache.get(index)
+        if known is None or known.until <= self._clock.monotonic():
+            known = await self._recognise(index)
+        if known.expires_at is not None and known.expires_at <= self._clock.now():
+            raise UnauthenticatedError("This API key has expired.", remedy="Ask for a new one.")
+        self._note_use(known.principal.key_id or "")
+        return known.principal
+
+    def forget(self) -> None:
+        """Look every key up anew from now on, so that changed roles count at once."""
+        self._generation += 1
+        self._cache.clear()
+
+    async def ensure_admin_key(self) -> AdminKey:
+        """Make the admin key of the first start, once; its text is in `admin.key` in the data folder (0600).
+
+        Where the key was made before, nothing happens, also when its file was taken away or it was revoked.
+
+        Raises:
+            ConfigurationError: The file cannot be made, holds something else, or others may read it.
+            AuditUnavailableError: It could not be recorded, so it was not made.
+            StoreError: It could not be kept.
+        """
+        path = self._home / ADMIN_KEY_FILE
+        if await self._table.get(_ADMIN_ID) is not None:
+            return AdminKey(path=path, created=False)
+        text = (await asyncio.to_thread(read_or_create, path, f"{new_key()}\n".encode())).decode().strip()
+        if not is_key(text):
+            raise ConfigurationError(
+                f"{path} holds no API key.",
+                field=str(path),
+                remedy="Move it away, so that a new one is made.",
+            )
+        owner = Principal(user="admin", roles=frozenset({"admin"}))
+        key = ApiKey(
+            id=_ADMIN_ID,
+            name="first start",
+            hint=text[-4:],
+            user=owner.user,
+            team=None,
+            role="admin",
+            scopes=frozenset(),
+            created_at=self._clock.now(),
+            created_by=owner.user,
+            expires_at=None,
+            revoked_at=None,
+            last_used_at=None,
+        )
+        await self._keep(key, text, owner)
+        return AdminKey(path=path, created=True)
+
+    async def aclose(self) -> None:
+        """Wait until the last uses are noted."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def _keep(self, key: ApiKey, text: str, by: Principal) -> None:
+        index = lookup(await self._secret(), text)
+        facts: JsonObject = {
+            name: value for name, value in key.as_json().items() if value is not None and name != "hint"
+        }
+        async with self._changes.change("keys.create", by, facts):
+            await self._table.insert(key, index)
+
+    async def _recognise(self, index: bytes) -> _Known:
+        generation = self._generation
+        found = await self._table.find(index)
+        if found is None or not hmac.compare_digest(found[0], index):
+            raise _unknown()
+        key = found[1]
+        if key.revoked_at is not None:
+            raise UnauthenticatedError("This API key was revoked.", remedy="Ask for a new one.")
+        principal = Principal(
+            user=key.user,
+            roles=await self._roles(key.role, key.user),
+            key_id=key.id,
+            team=key.team,
+            scopes=key.scopes,
+        )
+        known = _Known(principal, self._clock.monotonic() + _CACHE_S, key.expires_at)
+        self._noted.setdefault(key.id, key.last_used_at or 0.0)
+        if generation == self._generation:
+            if len(self._cache) >= _CACHE_ENTRIES:
+                self._cache.clear()
+            self._cache[index] = known
+        return known
+
+    async def _roles(self, role: str | None, user: str) -> frozenset[str]:
+        """The roles of a key today."""
+        if role is not None:
+            return frozenset({role})
+        return await self._roles_of(user) or self._fallback
+
+    async def _secret(self) -> bytes:
+        if self._pepper is None:
+            self._pepper = await asyncio.to_thread(load_pepper, self._home / PEPPER_FILE)
+        return self._pepper
+
+    def _may_revoke(self, by: Principal, key: ApiKey) -> bool:
+        if self._checker.may_manage(by, "keys").allowed:
+            return True
+        return key.user == by.user and self._checker.may_manage(by, "keys.own").allowed
+
+    def _note_use(self, key_id: str) -> None:
+        now = self._clock.now()
+        if now - self._noted.get(key_id, 0.0) < _USE_NOTED_EVERY_S:
+            return
+        self._noted[key_id] = now
+        task = asyncio.create_task(self._write_use(key_id, now))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _write_use(self, key_id: str, at: float) -> None:
+        try:
+            await self._table.used(key_id, at)
+        except StoreError as error:
+            _logger.warning("the last use of the key %s was not noted: %s", key_id, error)
+
+
+def admin_key_text(home: Path) -> Secret | None:
+    """The first start's admin key, while its file is there: for a terminal to print once.
+
+    Raises:
+        ConfigurationError: The file may be read by others.
+    """
+    content = read_private(home / ADMIN_KEY_FILE)
+    return None if content is None else Secret(content.decode("ascii", "replace").strip(), name="admin_key")
+
+
+def _unknown() -> UnauthenticatedError:
+    return UnauthenticatedError(
+        "There is no such API key.", remedy="Send one as `Authorization: Bearer ilk_…` or `x-api-key`."
+    )

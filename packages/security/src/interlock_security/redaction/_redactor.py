@@ -1,0 +1,238 @@
+"""Hides known secrets everywhere, and toward stores also what stands under secret names."""
+
+from collections.abc import Callable, Iterable
+
+from interlock_core.jsontypes import Json
+from interlock_core.protocols import Audience, StreamRedactor
+from interlock_core.secret import Secret
+from interlock_security.redaction._encodings import forms
+from interlock_security.redaction._fields import HIDDEN, hide_fields, is_secret_name, may_hold_fields
+from interlock_security.redaction._matcher import Matcher, Span, merged
+
+_MAX_TIERS = 6
+_MAX_DEPTH = 64
+_MIN_DIGITS = 6
+_MAX_BITS = 4096
+
+
+class KnownSecretRedactor:
+    """Replaces every known secret, in six encodings, by `[redacted:<its name>]`.
+
+    Toward a model nothing else is touched. Toward a store (logs, traces and exports are stores too), the
+    values of secret header and field names, passwords in URLs and Interlock's own keys are hidden as well.
+    A secret of fewer than six characters is not looked for; `ignored` names such ones.
+
+    Args:
+        secrets: The secrets known so far; `learn` adds more.
+    """
+
+    __slots__ = ("_fresh", "_ignored", "_tiers")
+
+    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+        self._tiers: list[Matcher] = []
+        self._fresh: dict[str, str] = {}
+        self._ignored: set[str] = set()
+        for secret in secrets:
+            self.learn(secret)
+
+    @property
+    def ignored(self) -> frozenset[str]:
+        """Names of secrets that are too short to be looked for."""
+        return frozenset(self._ignored)
+
+    def learn(self, secret: Secret) -> None:
+        """Know one more secret, from the next text on; a stream that has begun goes on without it."""
+        texts = forms(secret.reveal())
+        if not texts:
+            self._ignored.add(secret.name)
+        marker = f"[redacted:{secret.name}]"
+        known = [tier.names for tier in self._tiers]
+        for text in texts:
+            if not any(text in names for names in known):
+                self._fresh.setdefault(text, marker)
+
+    def text(self, value: str, *, toward: Audience = Audience.STORE) -> str:
+        """The text with every hidden thing replaced."""
+        hidden = self._exact(value)
+        return hide_fields(hidden) if toward is Audience.STORE else hidden
+
+    def json(self, value: Json, *, toward: Audience = Audience.STORE) -> Json:
+        """The value with every hidden thing replaced, in keys and values; too deep nesting is cut.
+
+        A value in which nothing is hidden comes back as it is.
+        """
+        stores = toward is Audience.STORE
+        walk = _Walk()
+        if not walk.over(value, _MAX_DEPTH):
+            return _rebuilt(value, lambda text: self.text(text, toward=toward), stores, _MAX_DEPTH)
+        # One scan of all texts together says which of the stages have anything to do.
+        names = stores and any(map(is_secret_name, walk.keys))
+        fields = stores and may_hold_fields("\n".join(walk.texts))
+        everything = "\0".join([*walk.keys, *walk.texts])
+        if any(tier.find(everything) for tier in self._matchers()):
+            return _rebuilt(value, lambda text: self.text(text, toward=toward), stores, _MAX_DEPTH)
+        return _rebuilt(value, hide_fields, names, _MAX_DEPTH) if names or fields else value
+
+    def stream(self, *, toward: Audience = Audience.STORE) -> StreamRedactor:
+        """A redactor for one stream; its pieces together are what `text` makes of the whole.
+
+        Toward a model it holds back only what may be the beginning of a secret. Toward a store it gives
+        whole lines, and so holds one line at a time.
+        """
+        exact = _ExactStream(self._matchers())
+        return _LineStream(exact) if toward is Audience.STORE else exact
+
+    def _exact(self, text: str) -> str:
+        spans = merged(span for tier in self._matchers() for span in tier.find(text))
+        if not spans:
+            return text
+        parts: list[str] = []
+        position = 0
+        for span in spans:
+            parts += [text[position : span.start], span.name]
+            position = span.end
+        return "".join([*parts, text[position:]])
+
+    def _matchers(self) -> tuple[Matcher, ...]:
+        if self._fresh:
+            if len(self._tiers) >= _MAX_TIERS:
+                for tier in self._tiers:
+                    self._fresh = tier.names | self._fresh
+                self._tiers = []
+            self._tiers.append(Matcher(self._fresh))
+            self._fresh = {}
+        return tuple(self._tiers)
+
+
+def _rebuilt(value: Json, hide: Callable[[str], str], names: bool, depth: int) -> Json:
+    """The value with every text hidden; with `names`, what stands under a secret name too."""
+    match value:
+        case str():
+            return hide(value)
+        case dict() | list() if depth == 0:
+            return "[deeper]"
+        case dict():
+            return {
+                hide(key): HIDDEN if names and _hides(key, item) else _rebuilt(item, hide, names, depth - 1)
+                for key, item in value.items()
+            }
+        case list():
+            return [_rebuilt(item, hide, names, depth - 1) for item in value]
+        case bool() | None:
+            return value
+        case int() if value.bit_length() > _MAX_BITS:
+            return f"[a number of {value.bit_length()} bits]"
+        case int() | float():
+            text = str(value)
+            return value if len(text) < _MIN_DIGITS or hide(text) == text else HIDDEN
+
+
+class _Walk:
+    """Every text of a JSON value, numbers as they are written."""
+
+    __slots__ = ("keys", "texts")
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.texts: list[str] = []
+
+    def over(self, value: Json, depth: int) -> bool:
+        """Collect, level by level; false when the value is nested deeper or holds a number too large."""
+        level = [value]
+        for left in range(depth, -1, -1):
+            below: list[Json] = []
+            for item in level:
+                if isinstance(item, str):
+                    self.texts.append(item)
+                elif isinstance(item, dict | list):
+                    if left == 0:
+                        return False
+                    below += self._members(item)
+                elif isinstance(item, int) and item.bit_length() > _MAX_BITS:
+                    return False
+                elif item is not None and not isinstance(item, bool):
+                    self.texts.append(str(item))
+            level = below
+        return True
+
+    def _members(self, item: dict[str, Json] | list[Json]) -> Iterable[Json]:
+        if isinstance(item, list):
+            return item
+        self.keys += item
+        return item.values()
+
+
+class _ExactStream:
+    """Hides known secrets in a text that comes in pieces.
+
+    Invariant: a match never begins in what was given out as it was, because every end with which one could
+    begin is held back. What is held may already be covered by a span that was given out.
+    """
+
+    __slots__ = ("_covered", "_held", "_matchers")
+
+    def __init__(self, matchers: tuple[Matcher, ...]) -> None:
+        self._matchers = matchers
+        self._held = ""
+        self._covered = 0
+
+    def feed(self, piece: str) -> str:
+        """Take the next piece and give back what is safe to pass on."""
+        text = self._held + piece
+        keep = max((matcher.unfinished(text) for matcher in self._matchers), default=0)
+        return self._give(text, len(text) - keep)
+
+    def flush(self) -> str:
+        """Give back the rest at the end."""
+        return self._give(self._held, len(self._held))
+
+    def _give(self, text: str, cut: int) -> str:
+        spans = [span for matcher in self._matchers for span in matcher.find(text)]
+        if self._covered:
+            spans.append(Span(-1, self._covered, ""))
+        parts: list[str] = []
+        position = 0
+        for span in merged(spans):
+            if span.start >= cut:
+                break
+            parts += [text[position : max(0, span.start)], span.name]
+            position = span.end
+        parts.append(text[position:cut])
+        self._held = text[cut:]
+        self._covered = max(0, position - cut)
+        return "".join(parts)
+
+
+class _LineStream:
+    """Hides fields line by line, behind a stream that hides known secrets."""
+
+    __slots__ = ("_exact", "_line", "_rule")
+
+    def __init__(self, exact: _ExactStream, rule: Callable[[str], str] = hide_fields) -> None:
+        self._exact = exact
+        self._line: list[str] = []
+        self._rule = rule
+
+    def feed(self, piece: str) -> str:
+        """Take the next piece and give back the lines that it ends."""
+        return self._lines(self._exact.feed(piece))
+
+    def flush(self) -> str:
+        """Give back the rest at the end."""
+        whole = self._lines(self._exact.flush())
+        rest = "".join(self._line)
+        self._line = []
+        return whole + self._rule(rest)
+
+    def _lines(self, text: str) -> str:
+        ended, newline, rest = text.rpartition("\n")
+        if not newline:
+            self._line.append(rest)
+            return ""
+        whole = "".join([*self._line, ended, newline])
+        self._line = [rest]
+        return self._rule(whole)
+
+
+def _hides(key: str, item: Json) -> bool:
+    return item is not None and not isinstance(item, bool) and is_secret_name(key)
