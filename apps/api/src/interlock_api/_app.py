@@ -1,0 +1,156 @@
+"""The gateway as an ASGI application: a table of routes, authentication, and errors in the client's dialect.
+
+The rules, in this order, for every request:
+
+1. What is open to anybody (`/`, `/healthz`, `/readyz`) is answered.
+2. Everything else needs a key, in `Authorization: Bearer` or `x-api-key`, never in the address; several that
+   differ are none. This comes before anything is said of the path, and before the body is read.
+3. A path that is not there is 404 with the nearest, a method that it does not take 405.
+4. The route's own handler does the rest.
+
+What goes wrong anywhere is a typed error and leaves here as the dialect of the endpoint writes it; a fault of
+our own, or of how this server is set up, is told without details and written to the log.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
+
+from interlock_api._asgi import Disconnected, Receive, Request, Response, Scope, Send
+from interlock_api._lifespan import lifespan
+from interlock_api._openai import OpenAIRoutes
+from interlock_api._plain import PlainRoutes
+from interlock_api._refusals import MethodNotAllowedError, told
+from interlock_api._server import Reply
+from interlock_core import Principal
+from interlock_core.errors import InterlockError, InvalidRequestError, NotFoundError, UnauthenticatedError
+from interlock_core.nearest import suggestion
+from interlock_runtime import Runtime
+from interlock_runtime.dialects import codec
+
+_logger = logging.getLogger("interlock.api")
+
+_MODEL = "/v1/models/"
+_SHOWN = 200
+
+Handler: TypeAlias = Callable[[Request, Response, Principal], Awaitable[None]]
+"""Answers one request of an authenticated client."""
+
+OpenHandler: TypeAlias = Callable[[Request, Response], Awaitable[None]]
+"""Answers one request of anybody."""
+
+
+class Gateway:
+    """The ASGI application.
+
+    Args:
+        runtime: What it is the face of.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._codec = codec("openai-chat")
+        self._largest = runtime.settings.server.max_body_bytes
+        plain, openai = PlainRoutes(runtime), OpenAIRoutes(runtime)
+        self._open: Mapping[str, OpenHandler] = {
+            "/": plain.home,
+            "/healthz": plain.health,
+            "/readyz": plain.ready,
+        }
+        self._closed: Mapping[str, tuple[str, Handler]] = {
+            "/metrics": ("GET", plain.metrics),
+            "/v1/models": ("GET", openai.models),
+            _MODEL: ("GET", openai.model),
+            "/v1/chat/completions": ("POST", openai.chat),
+            "/v1/embeddings": ("POST", openai.embeddings),
+        }
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one connection scope."""
+        if scope["type"] == "lifespan":
+            await lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive, largest=self._largest)
+        response = Response(send)
+        try:
+            await self._answer(request, response)
+        except Disconnected:
+            return
+        except InterlockError as error:
+            await self._fail(response, error)
+        except RecursionError:
+            error = InvalidRequestError("The request is nested too deeply.", remedy="Send flatter JSON.")
+            await self._fail(response, error)
+        except Exception as error:
+            _logger.exception("a request failed: %s %r", request.method, request.path[:_SHOWN])
+            await self._fail(response, error)
+
+    def render(self, error: Exception) -> Reply:
+        """An error as a client is told it."""
+        return self._codec.render_error(told(error))
+
+    async def _answer(self, request: Request, response: Response) -> None:
+        method = "GET" if request.method == "HEAD" else request.method
+        anybody = self._open.get(request.path)
+        if anybody is not None:
+            _need("GET", request, method)
+            await anybody(request, response)
+            return
+        principal = await self._runtime.access.authenticate(_key(request))
+        path = _MODEL if request.path.startswith(_MODEL) else request.path
+        found = self._closed.get(path)
+        if found is None:
+            raise self._unknown(request.path)
+        allowed, handler = found
+        _need(allowed, request, method)
+        await handler(request, response, principal)
+
+    def _unknown(self, path: str) -> NotFoundError:
+        paths = [*self._open, *(path for path in self._closed if path != _MODEL)]
+        return NotFoundError(f"There is nothing at {path[:_SHOWN]}.", remedy=suggestion(path, paths))
+
+    async def _fail(self, response: Response, error: Exception) -> None:
+        if response.started:
+            return
+        reply = self.render(error)
+        headers = [entry for entry in reply.headers if entry[0] not in {"content-type", "content-length"}]
+        if reply.status == UnauthenticatedError.status:
+            headers.append(("www-authenticate", "Bearer"))
+        if isinstance(error, MethodNotAllowedError):
+            headers.append(("allow", ", ".join(error.allowed)))
+        await response.whole(reply.status, reply.body, content_type="application/json", headers=headers)
+
+
+def _need(allowed: str, request: Request, method: str) -> None:
+    """Refuse a method that a path does not take; HEAD is taken wherever GET is.
+
+    Raises:
+        MethodNotAllowedError: It does not.
+    """
+    if method != allowed:
+        methods = ("GET", "HEAD") if allowed == "GET" else (allowed,)
+        raise MethodNotAllowedError(request.path[:_SHOWN], request.method, methods)
+
+
+def _key(request: Request) -> str:
+    """The one key that a request presents.
+
+    Raises:
+        UnauthenticatedError: There is none, or there are several that differ.
+    """
+    given = set(request.all("x-api-key"))
+    for value in request.all("authorization"):
+        scheme, _, text = value.partition(" ")
+        if scheme.lower() == "bearer":
+            given.add(text.strip())
+    if not given:
+        raise UnauthenticatedError(
+            "There is no API key.", field="Authorization", remedy="Send 'Authorization: Bearer ilk_…'."
+        )
+    if len(given) > 1:
+        raise UnauthenticatedError(
+            "The request presents several keys that differ.", field="Authorization", remedy="Send one."
+        )
+    return given.pop()
