@@ -30,7 +30,7 @@ KEY = Secret("sk-1", name="key")
     ("name", "kind", "base_url", "key", "field"),
     [
         ("x", "openia", None, KEY, "providers.x.kind"),
-        ("x", "anthropic", None, KEY, "providers.x.kind"),
+        ("x", "anthropomorphic", None, KEY, "providers.x.kind"),
         ("auto", "openai", None, KEY, "providers.auto"),
         ("A/B", "openai", None, KEY, "providers.A/B"),
         ("openai", "openai", None, None, "providers.openai.api_key"),
@@ -63,15 +63,16 @@ def test_a_misspelt_kind_is_answered_with_the_right_one() -> None:
 
 def test_every_kind_has_its_row() -> None:
     """What runtime reads of a vendor is in its row, by its kind."""
-    assert sorted(VENDORS) == ["local", "openai", "openai-compatible"]
+    assert sorted(VENDORS) == ["anthropic", "cohere", "local", "mistral", "openai", "openai-compatible"]
     assert all(kind == row.kind and row.title for kind, row in VENDORS.items())
-    assert (VENDORS["openai"].key_variable, VENDORS["openai"].needs_key) == ("OPENAI_API_KEY", True)
+    assert (VENDORS["openai"].key_variables, VENDORS["openai"].needs_key) == (("OPENAI_API_KEY",), True)
 
 
 def test_the_origin_that_egress_must_allow_is_told() -> None:
     """Runtime opens one client for all providers and needs their origins."""
     assert provider_origin("openai") == "https://api.openai.com"
     assert provider_origin("openai", "http://127.0.0.1:9/v1/") == "http://127.0.0.1:9"
+    assert provider_origin("anthropic", "https://proxy.example.com/base/v1") == "https://proxy.example.com"
     assert provider_origin("local") is None
     with pytest.raises(ConfigurationError):
         provider_origin("openai-compatible")

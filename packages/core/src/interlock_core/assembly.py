@@ -22,15 +22,18 @@ class _Spoken:
     citations: list[Json] = field(default_factory=list[Json])
     signature: str | None = None
     encrypted: str | None = None
+    id: str | None = None
 
     @property
     def signed(self) -> bool:
-        return self.signature is not None or self.encrypted is not None
+        return self.signature is not None or self.encrypted is not None or self.id is not None
 
     def content(self, vendor: str | None) -> Content:
         text = "".join(self.pieces)
         if self.kind == "reasoning":
-            return Reasoning(text=text, signature=self.signature, encrypted=self.encrypted, vendor=vendor)
+            return Reasoning(
+                text=text, signature=self.signature, encrypted=self.encrypted, id=self.id, vendor=vendor
+            )
         return Refusal(text) if self.kind == "refusal" else Text(text, citations=tuple(self.citations))
 
 
@@ -62,14 +65,14 @@ class _Answer:
             self.parts.append(last)
         last.pieces.append(piece)
 
-    def sign(self, signature: str | None, encrypted: str | None) -> None:
+    def sign(self, signature: str | None, encrypted: str | None, number: str | None) -> None:
         """End the reasoning that has no signature yet; hidden reasoning is a part without words."""
         spoken = (part for part in reversed(self.parts) if isinstance(part, _Spoken))
         last = next((part for part in spoken if part.kind == "reasoning"), None)
         if last is None or last.signed:
             last = _Spoken("reasoning")
             self.parts.append(last)
-        last.signature, last.encrypted = signature, encrypted
+        last.signature, last.encrypted, last.id = signature, encrypted, number
 
     def cite(self, citations: tuple[Json, ...]) -> None:
         """Add what is cited to the last text, each once: some dialects repeat what they said before."""
@@ -102,6 +105,7 @@ class CompletionAssembler:
         "_answers",
         "_facts",
         "_logprobs",
+        "adapted",
         "attempts",
         "cost",
         "decision",
@@ -120,6 +124,7 @@ class CompletionAssembler:
         self.cost: Money | None = None
         self.decision: RouteDecision | None = None
         self.attempts = 1
+        self.adapted: tuple[str, ...] = ()
 
     def feed(self, chunk: Chunk) -> None:
         """Take the next chunk."""
@@ -128,8 +133,8 @@ class CompletionAssembler:
             answer = self._answers[chunk.choice] = _Answer()
         if chunk.reasoning:
             answer.speak("reasoning", chunk.reasoning)
-        if chunk.signature is not None or chunk.encrypted is not None:
-            answer.sign(chunk.signature, chunk.encrypted)
+        if chunk.signature is not None or chunk.encrypted is not None or chunk.reasoning_id is not None:
+            answer.sign(chunk.signature, chunk.encrypted, chunk.reasoning_id)
         if chunk.refusal:
             answer.speak("refusal", chunk.refusal)
         if chunk.text:
@@ -153,6 +158,7 @@ class CompletionAssembler:
         self.cost = self.cost if chunk.cost is None else chunk.cost
         self.decision = chunk.decision or self.decision
         self.attempts = max(self.attempts, chunk.attempts)
+        self.adapted = self.adapted or chunk.adapted
 
     @property
     def text(self) -> str:
@@ -186,6 +192,7 @@ class CompletionAssembler:
             logprobs=_joined(self._logprobs),
             service_tier=self._facts.get("tier"),
             attempts=self.attempts,
+            adapted=self.adapted,
             decision=self.decision,
         )
 

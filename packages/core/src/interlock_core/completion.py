@@ -97,6 +97,7 @@ class CompletionRequest:
         logprobs: How many log probabilities a token, 0 for that of the token alone; None for none.
         n: How many answers.
         reasoning_effort: The vendor's word, such as `low` or `high`.
+        reasoning_budget: Most tokens of reasoning, 0 for none; None leaves it to the vendor.
         service_tier: The vendor's word for its price and speed class.
         cache_key: The vendor's key for its prompt cache.
         user: Opaque id of the end user, for the vendor's abuse checks.
@@ -122,6 +123,7 @@ class CompletionRequest:
     logprobs: int | None = None
     n: int | None = None
     reasoning_effort: str | None = None
+    reasoning_budget: int | None = None
     service_tier: str | None = None
     cache_key: str | None = None
     user: str | None = None
@@ -144,6 +146,8 @@ class Usage:
         reasoning_tokens: Output that was reasoning.
         audio_input_tokens: Input that was sound.
         audio_output_tokens: Output that was sound.
+        image_input_tokens: Input that was images, where the vendor bills it apart.
+        image_output_tokens: Output that was images.
         requests: Billed requests beside tokens, such as web searches, by the vendor's name.
         exact: As the vendor or the tokeniser counted; False when estimated.
     """
@@ -156,6 +160,8 @@ class Usage:
     reasoning_tokens: int = 0
     audio_input_tokens: int = 0
     audio_output_tokens: int = 0
+    image_input_tokens: int = 0
+    image_output_tokens: int = 0
     requests: Mapping[str, int] = field(default_factory=dict[str, int])
     exact: bool = True
 
@@ -175,6 +181,8 @@ class Usage:
             reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
             audio_input_tokens=self.audio_input_tokens + other.audio_input_tokens,
             audio_output_tokens=self.audio_output_tokens + other.audio_output_tokens,
+            image_input_tokens=self.image_input_tokens + other.image_input_tokens,
+            image_output_tokens=self.image_output_tokens + other.image_output_tokens,
             requests={name: self.requests.get(name, 0) + other.requests.get(name, 0) for name in names},
             exact=self.exact and other.exact,
         )
@@ -197,6 +205,7 @@ class Completion:
         logprobs: The vendor's log probabilities as it sent them.
         service_tier: The vendor's word for the tier that served it.
         attempts: How many calls to vendors it took.
+        adapted: What the vendor cannot do as it was asked and was done in another way, a sentence each.
         decision: Why this model, when the router chose it.
         raw: The vendor's untouched answer.
     """
@@ -213,6 +222,7 @@ class Completion:
     logprobs: Json = None
     service_tier: str | None = None
     attempts: int = 1
+    adapted: tuple[str, ...] = ()
     decision: RouteDecision | None = None
     raw: WireBytes | None = None
 
@@ -250,6 +260,7 @@ class Chunk:
         reasoning: The next characters of the reasoning.
         signature: Signature of the reasoning that just ended.
         encrypted: Opaque reasoning payload that just ended.
+        reasoning_id: The vendor's id of the reasoning that just ended.
         refusal: The next characters of a refusal.
         tool_calls: Pieces of tool calls.
         finish: Why the model stopped.
@@ -263,6 +274,7 @@ class Chunk:
         logprobs: The vendor's log probabilities as it sent them.
         service_tier: The vendor's word for the tier that serves it.
         attempts: Calls to vendors so far.
+        adapted: What was done in another way than it was asked, as in `Completion`; on the first chunk.
         decision: Why this model; on the first chunk when the router chose it.
         raw: The vendor's untouched event.
     """
@@ -271,6 +283,7 @@ class Chunk:
     reasoning: str = ""
     signature: str | None = None
     encrypted: str | None = None
+    reasoning_id: str | None = None
     refusal: str = ""
     tool_calls: tuple[ToolCallDelta, ...] = ()
     finish: FinishReason | None = None
@@ -284,6 +297,7 @@ class Chunk:
     logprobs: Json = None
     service_tier: str | None = None
     attempts: int = 1
+    adapted: tuple[str, ...] = ()
     decision: RouteDecision | None = None
     raw: WireBytes | None = None
 

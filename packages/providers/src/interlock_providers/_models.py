@@ -97,4 +97,5 @@ class ModelList:
             price=price,
             capabilities=known.capabilities,
             embedding=known.embedding,
+            deprecated=known.deprecated,
         )

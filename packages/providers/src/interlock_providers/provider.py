@@ -16,6 +16,7 @@ from interlock_core import (
     ModelInfo,
     Money,
     PriceBook,
+    Reasoning,
     Secret,
     SystemClock,
     Usage,
@@ -24,7 +25,9 @@ from interlock_core.errors import InterlockError, ProtocolError, UpstreamTimeout
 from interlock_core.resilience import RetryPolicy, retry
 from interlock_providers._models import ModelList
 from interlock_providers.carriers import Carrier, Reply, ReplyStream
+from interlock_providers.catalogue import known_model
 from interlock_providers.codecs import Codec, Rendered, StreamParser, Target, VendorReply, embeddings_codec
+from interlock_providers.codecs import codec as codec_of
 from interlock_providers.rows import Vendor
 
 if TYPE_CHECKING:
@@ -34,6 +37,8 @@ T = TypeVar("T")
 
 _MOST_ERROR = 64 * 1024
 _DRAIN_S = 0.1
+_SEALS = "openai-responses"
+"""The dialect that takes sealed reasoning back, where a vendor speaks more than one."""
 _STANDARD_TIERS = frozenset({None, "auto", "default", "standard"})
 
 
@@ -116,31 +121,36 @@ class HttpProvider:
 
     async def complete(self, request: CompletionRequest, call: Call | None = None) -> Completion:
         """Answer a request whole."""
-        sent = self._codec.render_request(request, self._target(request.model), stream=False)
+        codec = self._codec_for(request)
+        sent = codec.render_request(request, self._target(request.model), stream=False)
 
         async def attempt(number: int, timeout_s: float) -> tuple[Completion, int]:
             reply = await self._ask(self._http("POST", sent.path, sent), timeout_s)
-            return self._codec.parse_response(reply.body, sent, reply.headers), number
+            return codec.parse_response(reply.body, sent, reply.headers), number
 
         completion, attempts = await self._retried(attempt, self._settings.timeouts.answer_s, call)
         cost = self._cost(completion.model, completion.usage, completion.service_tier)
-        if cost is None and attempts == 1:
+        if cost is None and attempts == 1 and not sent.adapted:
             return completion
-        return replace(completion, cost=cost, attempts=attempts)
+        return replace(completion, cost=cost, attempts=attempts, adapted=(*sent.adapted, *completion.adapted))
 
     async def stream(
         self, request: CompletionRequest, call: Call | None = None
     ) -> AsyncGenerator[Chunk, None]:
         """Answer a request piece by piece. Closing the generator closes the connection at once."""
-        sent = self._codec.render_request(request, self._target(request.model), stream=True)
+        codec = self._codec_for(request)
+        sent = codec.render_request(request, self._target(request.model), stream=True)
 
         async def attempt(number: int, timeout_s: float) -> "_OpenStream":
-            return await self._open(sent, number, timeout_s)
+            return await self._open(codec, sent, number, timeout_s)
 
         opened = await self._retried(attempt, self._settings.timeouts.first_s, call)
         tier: str | None = None
+        adapted = sent.adapted
         try:
-            async for chunk in opened:
+            async for piece in opened:
+                chunk = replace(piece, adapted=(*adapted, *piece.adapted)) if adapted else piece
+                adapted = ()
                 tier = chunk.service_tier or tier
                 if chunk.usage is None:
                     yield chunk
@@ -174,7 +184,8 @@ class HttpProvider:
     async def _discover(self) -> tuple[str, ...]:
         async def attempt(number: int, timeout_s: float) -> tuple[str, ...]:
             del number
-            reply = await self._ask(self._http("GET", self._codec.models_path), timeout_s)
+            headers = self._codec.models_headers
+            reply = await self._ask(self._http("GET", self._codec.models_path, headers), timeout_s)
             return self._codec.parse_models(reply.body, self.name)
 
         return await self._retried(attempt, self._settings.timeouts.answer_s, None)
@@ -221,7 +232,7 @@ class HttpProvider:
             raise self._error(reply.status, reply.headers, reply.body)
         return reply
 
-    async def _open(self, sent: Rendered, number: int, timeout_s: float) -> "_OpenStream":
+    async def _open(self, codec: Codec, sent: Rendered, number: int, timeout_s: float) -> "_OpenStream":
         """Open a stream and read until it says something: up to there another attempt goes unseen."""
         import asyncio
 
@@ -233,11 +244,11 @@ class HttpProvider:
                 if not 200 <= reply.status < 300:
                     raise self._error(reply.status, reply.headers, await _beginning(reply))
                 if _is_json(reply.headers):
-                    self._codec.parse_response(await _beginning(reply), sent, reply.headers)
+                    codec.parse_response(await _beginning(reply), sent, reply.headers)
                     raise ProtocolError(
                         f"{self.name} answered whole, though a stream was asked.", vendor=self.name
                     )
-                parser = self._codec.parse_stream(sent, attempts=number, now=self._settings.clock.now())
+                parser = codec.parse_stream(sent, attempts=number, now=self._settings.clock.now())
                 opened = _OpenStream(reply, parser, self._settings.timeouts.idle_s, self.name)
                 await opened.until_said()
                 opened.keep(stack.pop_all())
@@ -247,11 +258,26 @@ class HttpProvider:
                 f"{self.name} said nothing in the time allowed.", remedy="Allow more time.", vendor=self.name
             ) from exc
 
-    def _http(self, method: str, path: str, sent: Rendered | None = None) -> HttpRequest:
+    def _http(self, method: str, path: str, sent: "Rendered | Headers") -> HttpRequest:
         url = f"{self._settings.base_url}{path}"
-        if sent is None:
-            return HttpRequest(method=method, url=url, headers=(("accept", "application/json"),))
-        return HttpRequest(method=method, url=url, headers=sent.headers, body=sent.body)
+        if isinstance(sent, Rendered):
+            return HttpRequest(method=method, url=url, headers=sent.headers, body=sent.body)
+        return HttpRequest(method=method, url=url, headers=sent)
+
+    def _codec_for(self, request: CompletionRequest) -> Codec:
+        """How this request is spoken: as its model needs it, else as its client wrote it, else as usual."""
+        spoken = self._settings.vendor.dialects
+        if len(spoken) < 2:
+            return self._codec
+        model = known_model(self._settings.vendor.kind, request.model.removeprefix(f"{self.name}/"))
+        if model is not None and model.dialect is not None:
+            return codec_of(model.dialect)
+        original = request.original
+        if original is not None and original.dialect in spoken:
+            return codec_of(original.dialect)
+        kept = (part for message in request.messages for part in message.content)
+        sealed = (isinstance(part, Reasoning) and part.encrypted is not None for part in kept)
+        return codec_of(_SEALS) if _SEALS in spoken and any(sealed) else self._codec
 
     def _error(self, status: int, headers: "Headers", body: bytes) -> InterlockError:
         secret = self._settings.secret

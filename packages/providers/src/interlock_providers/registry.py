@@ -124,6 +124,8 @@ def provider_origin(kind: str, base_url: str | None = None) -> str | None:
 
 def _base_url(name: str, vendor: Vendor, base_url: str | None) -> str:
     url = (base_url or vendor.base_url or "").rstrip("/")
+    for ending in vendor.versions:
+        url = url.removesuffix(ending)
     if not url:
         raise ConfigurationError(
             f"The provider {name} has no base URL.",
@@ -182,7 +184,7 @@ def _build_http(
         raise ConfigurationError(
             f"The provider {name} has no API key.",
             field=f"providers.{name}.api_key",
-            remedy=f"Set {vendor.key_variable}, or api_key of [providers.{name}].",
+            remedy=f"Set {vendor.key_variables[0]}, or api_key of [providers.{name}].",
         )
     credential = Credential(secret=api_key, origin=origin) if api_key else None
     settings = HttpSettings(
@@ -200,7 +202,9 @@ def _build_http(
         from dataclasses import replace
 
         settings = replace(settings, sleep=options.sleep)
-    return HttpProvider(settings, codec(vendor.dialect), _open_carrier(vendor, origin, credential, options))
+    return HttpProvider(
+        settings, codec(vendor.dialects[0]), _open_carrier(vendor, origin, credential, options)
+    )
 
 
 def _open_carrier(

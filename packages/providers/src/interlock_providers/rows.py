@@ -14,6 +14,7 @@ CarrierName: TypeAlias = Literal["fast", "sdk"]
 _COMMON = frozenset(
     {Capability.STREAMING, Capability.TOOLS, Capability.JSON_OBJECT, Capability.JSON_SCHEMA, Capability.SEED}
 )
+_SEES = frozenset({Capability.IMAGES})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,9 +24,11 @@ class Vendor:
     Attributes:
         kind: Its name in configuration.
         title: Its name for people.
-        dialect: How it is spoken to; empty for a model in this process.
+        dialects: How it is spoken to, the usual one first; empty for a model in this process.
         base_url: Where it is, when that is the same for everybody.
-        key_variable: The environment variable in which its users usually keep its key.
+        versions: Endings of a base URL that the dialect's paths hold already: an operator may write them.
+        key_variables: The environment variables in which its users usually keep its key, the first before
+            the others.
         needs_key: It answers nobody without a key.
         sdk: Module of the carrier over its official SDK, which holds `open_carrier`.
         carrier: How requests travel unless told otherwise.
@@ -38,9 +41,10 @@ class Vendor:
 
     kind: str
     title: str
-    dialect: str = ""
+    dialects: tuple[str, ...] = ()
     base_url: str | None = None
-    key_variable: str | None = None
+    versions: tuple[str, ...] = ()
+    key_variables: tuple[str, ...] = ()
     needs_key: bool = False
     sdk: str | None = None
     carrier: CarrierName = "fast"
@@ -55,9 +59,9 @@ _ROWS = (
     Vendor(
         kind="openai",
         title="OpenAI",
-        dialect="openai-chat",
+        dialects=("openai-chat", "openai-responses"),
         base_url="https://api.openai.com/v1",
-        key_variable="OPENAI_API_KEY",
+        key_variables=("OPENAI_API_KEY",),
         needs_key=True,
         sdk="interlock_providers.carriers.sdk_openai",
         # Reasoning models refuse `max_tokens`; reasoning never goes back; tool results are text.
@@ -69,8 +73,46 @@ _ROWS = (
     Vendor(
         kind="openai-compatible",
         title="OpenAI-compatible server",
-        dialect="openai-chat",
+        dialects=("openai-chat",),
         sdk="interlock_providers.carriers.sdk_openai",
+    ),
+    Vendor(
+        kind="anthropic",
+        title="Anthropic",
+        dialects=("anthropic-messages",),
+        base_url="https://api.anthropic.com",
+        versions=("/v1",),
+        key_variables=("ANTHROPIC_API_KEY",),
+        needs_key=True,
+        sdk="interlock_providers.carriers.sdk_anthropic",
+        catalogue="interlock_providers.catalogue.anthropic",
+        capabilities=(_COMMON - {Capability.SEED}) | _SEES | {Capability.PARALLEL_TOOLS, Capability.FILES},
+    ),
+    Vendor(
+        kind="mistral",
+        title="Mistral",
+        dialects=("mistral-chat",),
+        base_url="https://api.mistral.ai",
+        versions=("/v1",),
+        key_variables=("MISTRAL_API_KEY",),
+        needs_key=True,
+        sdk="interlock_providers.carriers.sdk_mistral",
+        catalogue="interlock_providers.catalogue.mistral",
+        unlisted=r"moderation|ocr|transcribe|tts",
+        capabilities=_COMMON | {Capability.PARALLEL_TOOLS},
+    ),
+    Vendor(
+        kind="cohere",
+        title="Cohere",
+        dialects=("cohere-chat",),
+        base_url="https://api.cohere.com",
+        versions=("/v1", "/v2"),
+        key_variables=("CO_API_KEY", "COHERE_API_KEY"),
+        needs_key=True,
+        sdk="interlock_providers.carriers.sdk_cohere",
+        catalogue="interlock_providers.catalogue.cohere",
+        unlisted=r"rerank|transcribe",
+        capabilities=_COMMON | {Capability.PARALLEL_TOOLS},
     ),
     Vendor(kind="local", title="Embedded model", local=True),
 )

@@ -112,7 +112,13 @@ def test_events_are_cut_by_the_rules_of_the_standard(
 
 def test_dialects_are_found_by_name() -> None:
     """An unknown one is refused with those that there are."""
-    assert dialects() == ("openai-chat",)
+    assert dialects() == (
+        "anthropic-messages",
+        "cohere-chat",
+        "mistral-chat",
+        "openai-chat",
+        "openai-responses",
+    )
     assert codec("openai-chat").dialect == "openai-chat"
     with pytest.raises(ConfigurationError, match="openai-chat"):
         codec("openai-chats")

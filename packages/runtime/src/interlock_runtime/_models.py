@@ -12,7 +12,14 @@ from interlock_core.errors import ConfigurationError, InterlockError, NotFoundEr
 from interlock_core.http import Egress, HttpClient
 from interlock_core.nearest import suggestion
 from interlock_observability import ProviderMetricsCollector
-from interlock_providers import VENDORS, BundledPrices, ProviderOptions, build_provider, provider_origin
+from interlock_providers import (
+    VENDORS,
+    BundledPrices,
+    ProviderOptions,
+    Vendor,
+    build_provider,
+    provider_origin,
+)
 from interlock_router import MoERouter, Policy, RouterOptions, Seams
 from interlock_runtime._hidden import RedactingProvider
 from interlock_runtime._wrapped import DescribedProvider, LazyProvider
@@ -287,8 +294,8 @@ def declared_providers(settings: Settings, environment: Mapping[str, str]) -> Ma
         for name, entry in settings.providers.items()
     }
     for kind, vendor in VENDORS.items():
-        variable = vendor.key_variable
-        if variable is not None and environment.get(variable) and kind not in found:
+        variable = _usual_variable(vendor, environment)
+        if variable is not None and kind not in found:
             entry = ProviderSettings(kind=cast("ProviderKind", kind), api_key=f"env:{variable}")
             found[kind] = DeclaredProvider(settings=entry, origin=variable)
     found.setdefault(_LOCAL, DeclaredProvider(settings=ProviderSettings(kind=_LOCAL), origin=_BUILT_IN))
@@ -296,10 +303,15 @@ def declared_providers(settings: Settings, environment: Mapping[str, str]) -> Ma
 
 
 def _with_usual_key(entry: ProviderSettings, environment: Mapping[str, str]) -> ProviderSettings:
-    variable = VENDORS[entry.kind].key_variable
-    if variable is None or entry.api_key or entry.base_url or not environment.get(variable):
+    variable = _usual_variable(VENDORS[entry.kind], environment)
+    if variable is None or entry.api_key or entry.base_url:
         return entry
     return replace(entry, api_key=f"env:{variable}")
+
+
+def _usual_variable(vendor: Vendor, environment: Mapping[str, str]) -> str | None:
+    """The first of a vendor's usual variables that holds a key."""
+    return next((name for name in vendor.key_variables if environment.get(name)), None)
 
 
 def _origins(providers: Mapping[str, DeclaredProvider]) -> tuple[str, ...]:

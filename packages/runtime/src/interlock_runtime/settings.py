@@ -20,7 +20,7 @@ BOUNDS = "bounds"
 
 _ANY: tuple[float, float] = (0, inf)
 
-ProviderKind: TypeAlias = Literal["openai-compatible", "openai", "local"]
+ProviderKind: TypeAlias = Literal["openai-compatible", "openai", "anthropic", "mistral", "cohere", "local"]
 """The kinds of provider that this version speaks."""
 
 

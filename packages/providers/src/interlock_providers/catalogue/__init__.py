@@ -24,6 +24,8 @@ class KnownModel:
         price: None when unknown.
         capabilities: What it can do.
         embedding: It makes vectors.
+        dialect: The dialect that it must be spoken to in, where its vendor has several.
+        deprecated: Day from which the vendor no longer serves it, if announced.
     """
 
     name: str
@@ -32,6 +34,8 @@ class KnownModel:
     price: Price | None = None
     capabilities: frozenset[Capability] = frozenset()
     embedding: bool = False
+    dialect: str | None = None
+    deprecated: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from interlock_core import Chunk, Completion, CompletionRequest, Embeddings, JsonObject
+from interlock_core import Chunk, Completion, CompletionRequest, Embeddings, Json, JsonObject, ToolSpec
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -81,6 +81,10 @@ class Rendered:
         body: The bytes.
         target: Whom it is for.
         names: How tools are called on this wire.
+        adapted: What the vendor cannot do as it was asked and is done in another way, a sentence each,
+            such as `seed is left to chance: anthropic has none`. Nothing that was asked is dropped without
+            a sentence here; what cannot be done at all is refused.
+        note: What the codec wants to know again when it reads the answer.
     """
 
     path: str
@@ -88,6 +92,8 @@ class Rendered:
     body: bytes = field(repr=False)
     target: Target
     names: "ToolNames"
+    adapted: tuple[str, ...] = ()
+    note: JsonObject = field(default_factory=dict[str, Json], repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +222,15 @@ class Codec(Protocol):
         """
         ...
 
+    def render_tools(self, tools: Sequence[ToolSpec], *, strict: bool | None = None) -> list[Json]:
+        """Tools as this dialect defines them, one definition a tool, as they stand in a request.
+
+        Args:
+            tools: The tools.
+            strict: Ask for the dialect's strict mode, or not; None leaves it to each tool.
+        """
+        ...
+
     def parse_stream(self, sent: Rendered, *, attempts: int = 1, now: float = 0.0) -> StreamParser:
         """A reader for the stream that answers what was sent."""
         ...
@@ -231,7 +246,12 @@ class Codec(Protocol):
 
     @property
     def models_path(self) -> str:
-        """Path below the base URL where a vendor lists its models."""
+        """Path below the base URL where a vendor lists its models, the query included."""
+        ...
+
+    @property
+    def models_headers(self) -> Headers:
+        """Headers that go with it."""
         ...
 
     def parse_models(self, body: bytes, provider: str) -> tuple[str, ...]:
@@ -328,8 +348,17 @@ def embeddings_codec(dialect: str) -> EmbeddingsCodec:
 
     Raises:
         ConfigurationError: There is none of that name; the remedy names those that there are.
+        UnsupportedError: The dialect has no embeddings.
     """
-    loaded: EmbeddingsCodec = _module(dialect).EMBEDDINGS
+    loaded: EmbeddingsCodec | None = getattr(_module(dialect), "EMBEDDINGS", None)
+    if loaded is None:
+        from interlock_core.errors import UnsupportedError
+
+        raise UnsupportedError(
+            f"No vectors can be had in the dialect {dialect}.",
+            field="model",
+            remedy="Choose a model that makes vectors: `interlock models list` names them.",
+        )
     return loaded
 
 
@@ -351,7 +380,13 @@ def dialects() -> tuple[str, ...]:
     return tuple(sorted(_CODECS))
 
 
-_CODECS: Mapping[str, str] = {"openai-chat": "interlock_providers.codecs.openai_chat"}
+_CODECS: Mapping[str, str] = {
+    "anthropic-messages": "interlock_providers.codecs.anthropic_messages",
+    "cohere-chat": "interlock_providers.codecs.cohere_chat",
+    "mistral-chat": "interlock_providers.codecs.mistral_chat",
+    "openai-chat": "interlock_providers.codecs.openai_chat",
+    "openai-responses": "interlock_providers.codecs.openai_responses",
+}
 
 __all__ = [
     "ClientRequest",

@@ -9,7 +9,7 @@ _COMPARED = tuple(item.name for item in fields(CompletionRequest) if item.name n
 _ANSWER = tuple(
     item.name
     for item in fields(Completion)
-    if item.name not in {"model", "cost", "attempts", "decision", "raw"}
+    if item.name not in {"model", "cost", "attempts", "adapted", "decision", "raw"}
 )
 
 
@@ -86,6 +86,7 @@ def said(chunk: Chunk) -> tuple[object, ...]:
         chunk.logprobs,
         chunk.signature,
         chunk.encrypted,
+        chunk.reasoning_id,
     )
 
 

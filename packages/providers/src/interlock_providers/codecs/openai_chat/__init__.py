@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from interlock_core import Completion, CompletionRequest, JsonObject
+from interlock_core import Completion, CompletionRequest, Json, JsonObject, ToolSpec
 from interlock_core.errors import InterlockError
 from interlock_providers.codecs import (
     ClientRequest,
@@ -28,6 +28,7 @@ class OpenAIChat:
 
     dialect: str = DIALECT
     models_path: str = "/models"
+    models_headers: Headers = (("accept", "application/json"),)
 
     def parse_request(self, body: bytes, headers: Headers = ()) -> ClientRequest:
         """Read a client's request."""
@@ -44,6 +45,10 @@ class OpenAIChat:
     def render_response(self, completion: Completion, interlock: JsonObject | None = None) -> bytes:
         """Write a whole answer for a client."""
         return _response.render_response(completion, interlock)
+
+    def render_tools(self, tools: Sequence[ToolSpec], *, strict: bool | None = None) -> list[Json]:
+        """Tools as this dialect defines them."""
+        return _request_out.render_tools(tools, strict=strict)
 
     def parse_stream(self, sent: Rendered, *, attempts: int = 1, now: float = 0.0) -> StreamParser:
         """A reader for a vendor's stream."""

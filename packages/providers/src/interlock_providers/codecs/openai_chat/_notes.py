@@ -1,70 +1,23 @@
-"""What the vocabulary has no word for, kept beside it under one key of `extra`.
+"""The notes of this dialect; see `interlock_providers.codecs._notes`."""
 
-The key holds the dialect's name, so that another codec knows whose fields stand there. In a request it
-keeps how the client wrote what can be written in two ways; in a message, fields of its parts, its
-choice and its answer.
-"""
-
-from collections.abc import Mapping
-
-from interlock_core import Json, JsonObject
-from interlock_core.errors import InvalidRequestError, UnsupportedError
-from interlock_core.jsontypes import as_object
+from interlock_providers.codecs._notes import PREFIX, Notes, refuse_reserved
 
 DIALECT = "openai-chat"
-PREFIX = "interlock:"
-NOTE = PREFIX + DIALECT
+NOTES = Notes(DIALECT)
+NOTE = NOTES.key
 
+note_of = NOTES.of
+with_note = NOTES.kept
+own_fields = NOTES.own
+shown_fields = NOTES.shown
 
-def note_of(extra: Mapping[str, Json]) -> JsonObject:
-    """What this codec noted."""
-    return as_object(extra.get(NOTE))
-
-
-def with_note(rest: JsonObject, note: Mapping[str, Json]) -> JsonObject:
-    """The fields to keep: what is left, and the note when there is anything to note."""
-    kept: JsonObject = {name: value for name, value in note.items() if value not in (None, {}, [])}
-    if rest or kept:
-        return {**rest, NOTE: kept}
-    return {}
-
-
-def own_fields(extra: Mapping[str, Json], where: str) -> JsonObject:
-    """The fields to send as they are.
-
-    Raises:
-        UnsupportedError: They came in another dialect, so this one has no such fields.
-    """
-    fields = {name: value for name, value in extra.items() if not name.startswith(PREFIX)}
-    foreign = next((name for name in extra if name.startswith(PREFIX) and name != NOTE), None)
-    if foreign is not None and NOTE not in extra and fields:
-        name = min(fields)
-        raise UnsupportedError(
-            f"{where}{name} is a field of the dialect {foreign.removeprefix(PREFIX)}; "
-            f"the chosen model is spoken to in {DIALECT}, which has not got it.",
-            field=f"{where}{name}",
-            remedy=f"Leave {name} out, or choose a model that is spoken to in that dialect.",
-        )
-    return fields
-
-
-def shown_fields(extra: Mapping[str, Json]) -> JsonObject:
-    """The fields that a client of this dialect is shown; those of another dialect mean nothing to it."""
-    if extra and NOTE not in extra and any(name.startswith(PREFIX) for name in extra):
-        return {}
-    return {name: value for name, value in extra.items() if not name.startswith(PREFIX)}
-
-
-def refuse_reserved(fields: Mapping[str, Json], where: str) -> None:
-    """A client may not write notes.
-
-    Raises:
-        InvalidRequestError: A field's name begins as ours do.
-    """
-    name = next((name for name in fields if name.startswith(PREFIX)), None)
-    if name is not None:
-        raise InvalidRequestError(
-            f"Field names that begin with {PREFIX!r} are reserved.",
-            field=where + name,
-            remedy="Leave it out.",
-        )
+__all__ = [
+    "DIALECT",
+    "NOTE",
+    "PREFIX",
+    "note_of",
+    "own_fields",
+    "refuse_reserved",
+    "shown_fields",
+    "with_note",
+]

@@ -1,6 +1,7 @@
 """A request, written for a vendor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from interlock_core import (
     CompletionRequest,
@@ -151,6 +152,13 @@ def _sampling(request: CompletionRequest, note: Mapping[str, Json]) -> JsonObjec
     if request.metadata:
         made["metadata"] = {**request.metadata}
     return made
+
+
+def render_tools(tools: Sequence[ToolSpec], *, strict: bool | None) -> list[Json]:
+    """Tools as they stand in a request; see `Codec.render_tools`."""
+    names = ToolNames(tool.name for tool in tools)
+    asked = tools if strict is None else [replace(tool, strict=strict) for tool in tools]
+    return [_write_tool(tool, {}, names) for tool in asked]
 
 
 def _write_tools(request: CompletionRequest, note: Mapping[str, Json], names: ToolNames) -> list[Json]:

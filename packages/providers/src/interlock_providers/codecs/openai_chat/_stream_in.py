@@ -132,7 +132,20 @@ class ChatStreamParser:
         citations = tuple(as_array(cited)) if cited else ()
         logprobs = choice.get("logprobs")
         # In the order of `said`, which is what the bytes are held to when they are forwarded.
-        heard = (text, reasoning, refusal, calls, finish, native, number, citations, logprobs, None, None)
+        heard = (
+            text,
+            reasoning,
+            refusal,
+            calls,
+            finish,
+            native,
+            number,
+            citations,
+            logprobs,
+            None,
+            None,
+            None,
+        )
         return Chunk(
             text=text,
             reasoning=reasoning,
