@@ -11,6 +11,31 @@ async with OpenAIChatServer() as vendor:
 """
 
 from interlock_providers.testing._openai_chat import OpenAIChatServer
-from interlock_providers.testing._script import Failure, RawReply, Say, Scripted, ToolUse
+from interlock_providers.testing._script import (
+    Citation,
+    Declined,
+    Failure,
+    RawBlock,
+    RawReply,
+    Say,
+    Scripted,
+    Spoken,
+    Thought,
+    ToolUse,
+)
+from interlock_providers.testing._server import SimulatedVendor
 
-__all__ = ["Failure", "OpenAIChatServer", "RawReply", "Say", "Scripted", "ToolUse"]
+__all__ = [
+    "Citation",
+    "Declined",
+    "Failure",
+    "OpenAIChatServer",
+    "RawBlock",
+    "RawReply",
+    "Say",
+    "Scripted",
+    "SimulatedVendor",
+    "Spoken",
+    "Thought",
+    "ToolUse",
+]

@@ -1,29 +1,31 @@
-"""The JSON of the simulated vendor, written from OpenAI's API reference."""
+"""The JSON of Chat Completions, written from OpenAI's API reference and the types of its SDK."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from interlock_core import Json, JsonObject
-from interlock_core.jsontypes import as_array, as_object, as_text, dump_json
-from interlock_providers.testing._script import Say
+from interlock_core.jsontypes import as_array, as_object
+from interlock_providers.testing._script import Citation, Declined, Failure, Say, Spoken, Thought, ToolUse
+from interlock_providers.testing._server import Frame
+from interlock_providers.testing._words import CREATED, count, counted, pieces_of, texts_of
 
-CREATED = 1_790_000_000
 FINGERPRINT = "fp_simulated"
 
 
-def count(text: str) -> int:
-    """Tokens of a text: a word is one, so that every count can be told beforehand."""
-    return len(text.split())
+def error_body(failure: Failure) -> JsonObject:
+    """The error object as the vendor writes it."""
+    error: JsonObject = {
+        "message": failure.message,
+        "type": failure.kind or "invalid_request_error",
+        "param": failure.param,
+        "code": failure.code,
+    }
+    return {"error": error}
 
 
 def prompt_text(request: Mapping[str, Json]) -> str:
     """Everything that a request says, for counting."""
-    texts: list[str] = []
-    for message in as_array(request.get("messages")):
-        content = as_object(message).get("content")
-        if isinstance(content, str):
-            texts.append(content)
-        texts.extend(as_text(as_object(part).get("text")) or "" for part in as_array(content))
-    return " ".join(texts)
+    messages = (as_object(message).get("content") for message in as_array(request.get("messages")))
+    return " ".join(text for content in messages for text in texts_of(content))
 
 
 def last_said(request: Mapping[str, Json]) -> str:
@@ -37,9 +39,8 @@ def usage_of(say: Say, request: Mapping[str, Json]) -> Json:
         return None
     if not isinstance(say.usage, str):
         return {**say.usage}
-    thought = count(say.reasoning or "")
-    spoken = " ".join([say.text or "", say.refusal or "", *(call.arguments for call in say.calls)])
-    into, out = count(prompt_text(request)), count(spoken) + thought
+    into = count(prompt_text(request))
+    out, thought = counted(say.blocks())
     return {
         "prompt_tokens": into,
         "completion_tokens": out,
@@ -54,20 +55,49 @@ def usage_of(say: Say, request: Mapping[str, Json]) -> Json:
     }
 
 
-def finish_of(say: Say) -> str:
-    """Why the answer ends."""
-    return say.finish or ("tool_calls" if say.calls else "stop")
+def _finish(say: Say) -> str:
+    called = any(isinstance(block, ToolUse) for block in say.blocks())
+    return say.finish or ("tool_calls" if called else "stop")
 
 
-def _calls(say: Say) -> list[Json]:
-    return [
-        {
-            "id": call.id or f"call_{index}",
-            "type": "function",
-            "function": {"name": call.name, "arguments": call.arguments},
-        }
-        for index, call in enumerate(say.calls)
-    ]
+def _call(call: ToolUse, index: int, arguments: str) -> JsonObject:
+    function: JsonObject = {"name": call.name, "arguments": arguments}
+    return {"id": call.id or f"call_{index}", "type": "function", "function": function}
+
+
+def _annotations(say: Say) -> list[Json]:
+    """What the text stands on; only the web is cited here."""
+    cited = [one for block in say.blocks() if isinstance(block, Spoken) for one in block.citations]
+    return [_annotation(one) if isinstance(one, Citation) else {**one} for one in cited]
+
+
+def _annotation(citation: Citation) -> JsonObject:
+    place: JsonObject = {
+        "start_index": citation.start,
+        "end_index": citation.end,
+        "title": citation.title or citation.source,
+        "url": citation.url or f"https://example.com/{citation.source}",
+    }
+    return {"type": "url_citation", "url_citation": place}
+
+
+def _message(say: Say) -> JsonObject:
+    blocks = say.blocks()
+    texts = [block.text for block in blocks if isinstance(block, Spoken)]
+    refusals = [block.text for block in blocks if isinstance(block, Declined)]
+    thoughts = [block.text for block in blocks if isinstance(block, Thought) and not block.redacted]
+    calls = [block for block in blocks if isinstance(block, ToolUse)]
+    message: JsonObject = {
+        "role": "assistant",
+        "content": "".join(texts) if texts else None,
+        "refusal": "".join(refusals) if refusals else None,
+    }
+    if thoughts:
+        message["reasoning_content"] = "".join(thoughts)
+    if calls:
+        message["tool_calls"] = [_call(call, index, call.arguments) for index, call in enumerate(calls)]
+    message["annotations"] = _annotations(say)
+    return message
 
 
 def whole(say: Say, request: Mapping[str, Json], answer: str, choices: int) -> JsonObject:
@@ -79,93 +109,108 @@ def whole(say: Say, request: Mapping[str, Json], answer: str, choices: int) -> J
         answer: Id of the answer.
         choices: How many times it is said.
     """
-    message: JsonObject = {"role": "assistant", "content": say.text, "refusal": say.refusal}
-    if say.reasoning is not None:
-        message["reasoning_content"] = say.reasoning
-    if say.calls:
-        message["tool_calls"] = _calls(say)
-    message["annotations"] = []
-    listed: list[Json] = [
-        {"index": index, "message": message, "logprobs": say.logprobs, "finish_reason": finish_of(say)}
-        for index in range(choices)
-    ]
+    listed: list[Json] = []
+    for index in range(choices):
+        one = say.choice(index)
+        ending: JsonObject = {"logprobs": one.logprobs, "finish_reason": _finish(one)}
+        listed.append({"index": index, "message": _message(one), **ending})
     body: JsonObject = {
         "id": answer,
         "object": "chat.completion",
         "created": CREATED,
         "model": request["model"],
         "choices": listed,
-        "service_tier": "default",
+        "service_tier": say.service_tier or "default",
         "system_fingerprint": FINGERPRINT,
     }
     usage = usage_of(say, request)
     return body if usage is None else {**body, "usage": usage}
 
 
-def deltas(say: Say) -> Iterator[JsonObject]:
-    """What the events of a stream say, one after the other, without the finish."""
-    yield {"role": "assistant", "content": None if say.text is None else "", "refusal": None}
-    if say.reasoning is not None:
-        yield {"reasoning_content": say.reasoning}
-    for piece in cut(say):
-        yield {"content": piece}
-    if say.refusal is not None:
-        yield {"refusal": say.refusal}
-    for index, call in enumerate(_calls(say)):
-        made = as_object(call)
-        function = as_object(made["function"])
-        yield {"tool_calls": [{**made, "index": index, "function": {**function, "arguments": ""}}]}
-        arguments = as_text(function["arguments"]) or ""
-        for at in range(0, len(arguments), 4):
-            yield {"tool_calls": [{"index": index, "function": {"arguments": arguments[at : at + 4]}}]}
+def _deltas(say: Say) -> Iterator[JsonObject]:
+    """What the events of a choice say, one after the other, without the finish."""
+    texts = any(isinstance(block, Spoken) for block in say.blocks())
+    yield {"role": "assistant", "content": "" if texts else None, "refusal": None}
+    calls = 0
+    for block in say.blocks():
+        match block:
+            case Thought() if not block.redacted:
+                for piece in pieces_of(block):
+                    yield {"reasoning_content": piece}
+            case Spoken():
+                for piece in pieces_of(block):
+                    yield {"content": piece}
+                if block.citations:
+                    yield {"annotations": _annotations(Say(parts=(block,)))}
+            case Declined():
+                yield {"refusal": block.text}
+            case ToolUse():
+                yield {"tool_calls": [{**_call(block, calls, ""), "index": calls}]}
+                for piece in pieces_of(block):
+                    yield {"tool_calls": [{"index": calls, "function": {"arguments": piece}}]}
+                calls += 1
+            case _:
+                pass
 
 
-def cut(say: Say) -> Sequence[str]:
-    """The pieces of the text."""
-    if say.pieces is not None:
-        return say.pieces
-    words = (say.text or "").split(" ")
-    return [word if index == 0 else f" {word}" for index, word in enumerate(words)] if say.text else []
-
-
-def event(
-    request: Mapping[str, Json], answer: str, choices: list[Json], *, usage: Json = None, asked: bool = False
-) -> bytes:
-    """One event of a stream."""
-    body: JsonObject = {
+def frames(say: Say, request: Mapping[str, Json], answer: str, choices: int) -> Iterator[Frame]:
+    """The events of a streamed answer, as `whole` says it."""
+    asked = bool(as_object(request.get("stream_options")).get("include_usage"))
+    head: JsonObject = {
         "id": answer,
         "object": "chat.completion.chunk",
         "created": CREATED,
         "model": request["model"],
-        "service_tier": "default",
+        "service_tier": say.service_tier or "default",
         "system_fingerprint": FINGERPRINT,
-        "choices": choices,
     }
-    if asked:
-        body["usage"] = usage
-    return b"data: %s\n\n" % dump_json(body).encode()
+
+    def event(listed: list[Json], usage: Json = None) -> JsonObject:
+        return {**head, "choices": listed, **({"usage": usage} if asked else {})}
+
+    said = [list(_deltas(say.choice(index))) for index in range(choices)]
+    for number in range(max(map(len, said))):
+        present = [index for index in range(choices) if number < len(said[index])]
+        for at, index in enumerate(present):
+            logprobs = say.choice(index).logprobs if number == 1 else None
+            listed = [_choice(index, said[index][number], logprobs=logprobs)]
+            yield Frame(event(listed), "open" if number == 0 else "same" if at else "piece")
+    for index in range(choices):
+        yield Frame(event([_choice(index, {}, _finish(say.choice(index)))]), "close")
+    usage = usage_of(say, request)
+    if usage is not None and asked:
+        yield Frame(event([], usage), "close")
+    yield Frame(b"data: [DONE]\n\n", "end")
 
 
-def choice(index: int, delta: JsonObject, finish: str | None = None, logprobs: Json = None) -> JsonObject:
-    """One choice of an event."""
+def _choice(index: int, delta: JsonObject, finish: str | None = None, logprobs: Json = None) -> Json:
     return {"index": index, "delta": delta, "logprobs": logprobs, "finish_reason": finish}
 
 
-def example(schema: Mapping[str, Json]) -> Json:
-    """A small value that fits a simple schema."""
-    options = as_array(schema.get("enum"))
-    if options:
-        return options[0]
-    match schema.get("type"):
-        case "object":
-            properties = as_object(schema.get("properties"))
-            names = (as_text(name) or "" for name in as_array(schema.get("required")))
-            return {name: example(as_object(properties.get(name))) for name in names}
-        case "array":
-            return []
-        case "integer" | "number":
-            return 1
-        case "boolean":
-            return True
-        case _:
-            return "text"
+def embeddings(asked: Mapping[str, Json]) -> JsonObject:
+    """Vectors that follow from the texts."""
+    import base64
+    import hashlib
+    import struct
+
+    given = asked.get("input")
+    texts = [given] if isinstance(given, str) else [str(text) for text in as_array(given)]
+    size = dimensions if isinstance(dimensions := asked.get("dimensions"), int) else 8
+    data: list[Json] = []
+    for index, text in enumerate(texts):
+        digest = hashlib.shake_128(text.encode()).digest(size)
+        vector = [(byte - 128) / 128 for byte in digest]
+        packed = base64.b64encode(struct.pack(f"<{size}f", *vector)).decode()
+        value: Json = packed if asked.get("encoding_format") == "base64" else [*vector]
+        data.append({"object": "embedding", "index": index, "embedding": value})
+    used = sum(count(text) for text in texts)
+    usage: JsonObject = {"prompt_tokens": used, "total_tokens": used}
+    return {"object": "list", "data": data, "model": asked.get("model"), "usage": usage}
+
+
+def listed_models(models: tuple[str, ...]) -> JsonObject:
+    """The list of models."""
+    data: list[Json] = [
+        {"id": name, "object": "model", "created": CREATED, "owned_by": "simulated"} for name in models
+    ]
+    return {"object": "list", "data": data}
