@@ -13,6 +13,7 @@ from openai import AsyncOpenAI
 
 from interlock_api import running
 from interlock_api.testing import GatewayProcess, RawAnswer, talk
+from interlock_core.jsontypes import JsonObject
 from interlock_providers.testing import OpenAIChatServer
 from interlock_runtime import Runtime, Settings
 from interlock_runtime.settings import ProviderSettings, ServerSettings
@@ -44,6 +45,11 @@ class Gate:
         return AsyncOpenAI(
             base_url=f"{self.address}/v1", api_key=key or self.key, max_retries=retries, timeout=60
         )
+
+    async def recorded(self) -> JsonObject:
+        """The one row of the record."""
+        (row,) = (await self.runtime.records.stats()).rows
+        return row.as_json()
 
     async def ask(
         self, method: str, path: str, *, body: bytes = b"", key: str | None = "", **headers: str

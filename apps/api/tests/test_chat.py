@@ -18,7 +18,6 @@ from openai import (
 from openai.types.chat import ChatCompletionChunk, ChatCompletionToolParam
 
 from interlock_core.jsontypes import JsonObject, as_array, as_object
-from interlock_core.testing import Answer, LoopbackServer, ReceivedRequest
 from interlock_providers.testing import Failure, OpenAIChatServer, RawReply, Say, ToolUse
 from interlock_runtime.settings import ProviderSettings
 
@@ -213,7 +212,7 @@ async def test_usage_is_asked_of_the_vendor_and_left_out_toward_a_client_that_di
     assert body_of(vendor)["stream_options"] == {"include_usage": True}
     assert all(event.usage is None for event in heard)
     assert all(event.choices for event in heard)
-    assert (await recorded(gate))["input_tokens"] == 3
+    assert (await gate.recorded())["input_tokens"] == 3
 
 
 async def test_the_events_of_a_stream_pass_byte_for_byte_but_for_the_name_of_the_model(
@@ -398,7 +397,7 @@ async def test_an_error_after_the_first_event_ends_the_stream_as_an_error(
         with pytest.raises(APIError, match="no capacity"):
             await listen(stream)
     assert "".join(heard) == "One two"
-    assert (await recorded(gate))["failures"] == {"overloaded": 1}
+    assert (await gate.recorded())["failures"] == {"overloaded": 1}
 
 
 @pytest.mark.parametrize("clean", [False, True])
@@ -443,69 +442,3 @@ async def test_a_setting_that_is_wrong_is_told_in_the_log_and_not_to_a_client(
     assert answer.status == 500
     assert b"SECRET_NAME" not in answer.body
     assert "SECRET_NAME" in caplog.text
-
-
-# ---- clients that leave
-
-
-async def leave(gate: "Gate", body: bytes, after: bytes | asyncio.Event, more: bytes = b"") -> None:
-    """Ask, and close the connection when something was heard or has happened; `more` is sent behind it."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
-    writer.write(
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\n"
-        b"content-length: %d\r\n\r\n%s" % (gate.key.encode(), len(body), body)
-    )
-    writer.write(more)
-    if isinstance(after, bytes):
-        await reader.readuntil(after)
-    else:
-        await after.wait()
-    writer.close()
-    await writer.wait_closed()
-
-
-async def recorded(gate: "Gate") -> JsonObject:
-    """The one row of the record."""
-    (row,) = (await gate.runtime.records.stats()).rows
-    return row.as_json()
-
-
-async def test_a_client_that_leaves_in_the_middle_of_a_stream_closes_the_upstream(
-    gate: "Gate", vendor: OpenAIChatServer
-) -> None:
-    """The record says that it left, and what was used so far."""
-    vendor.then(Say("One two three four", hold=True))
-    await leave(gate, payload(stream=True), b"four")
-    await vendor.client_left.wait()
-    row = await recorded(gate)
-    assert (row["cancelled"], row["ok"], row["failures"]) == (1, 0, {})
-    assert cast("int", row["input_tokens"]) >= 3
-    assert cast("int", row["output_tokens"]) >= 4
-
-
-async def test_a_client_that_leaves_before_its_answer_closes_the_upstream(make_gate: "MakeGate") -> None:
-    """A whole answer that nobody waits for is not waited for."""
-    came = asyncio.Event()
-
-    async def never(request: ReceivedRequest) -> Answer:
-        came.set()
-        await asyncio.Event().wait()
-        raise AssertionError(request)
-
-    async with LoopbackServer(never) as slow:
-        provider = ProviderSettings(kind="openai-compatible", base_url=f"{slow.url}/v1", models=("sim-1",))
-        async with make_gate(providers={"acme": provider}) as gate:
-            await leave(gate, payload(), came)
-            await slow.client_left.wait()
-            assert (await recorded(gate))["cancelled"] == 1
-
-
-async def test_the_requests_behind_one_that_is_left_are_not_begun(
-    gate: "Gate", vendor: OpenAIChatServer
-) -> None:
-    """A second request on the connection of a client that left asks nobody."""
-    vendor.then(Say("One two three four", hold=True))
-    again = b"GET /v1/models HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\n\r\n" % gate.key.encode()
-    await leave(gate, payload(stream=True), b"four", again * 3)
-    await vendor.client_left.wait()
-    assert len(vendor.requests) == 1
