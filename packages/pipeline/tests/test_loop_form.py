@@ -1,9 +1,15 @@
 """Answers that must have a form: the model is shown what was wrong, and wrong is never passed on as right."""
 
+from collections.abc import AsyncGenerator
+from dataclasses import replace
+
 import pytest
 
 from interlock_core import (
     Budget,
+    Call,
+    Chunk,
+    CompletionRequest,
     EventKind,
     FinishReason,
     JsonObject,
@@ -14,7 +20,7 @@ from interlock_core import (
     StopReason,
 )
 from interlock_core.completion import Completion
-from interlock_core.errors import InvalidRequestError
+from interlock_core.errors import AnswerFormatError, InvalidRequestError
 from interlock_core.messages import Message, Refusal, assistant, user
 from interlock_core.testing import MemoryCatalog, ScriptedExecutor, ScriptedProvider
 from interlock_pipeline import ToolCallingPipeline
@@ -136,3 +142,25 @@ async def test_a_schema_that_is_none_is_refused_before_anything_is_asked() -> No
     with pytest.raises(InvalidRequestError, match="JSON Schema"):
         await pipeline(provider).run(request(ResponseFormat(schema={"type": "nonsense"})))
     assert provider.requests == []
+
+
+async def test_a_stream_whose_provider_found_the_form_wrong_is_asked_for_again() -> None:
+    """The provider's own verdict, which comes at the end of a stream, is no failure of the run."""
+    provider = _Judging(["one", '{"n": 1}'])
+    result = await pipeline(provider).run(request(ResponseFormat(schema=SCHEMA)))
+    assert (result.text, result.stop, len(provider.requests)) == ('{"n": 1}', StopReason.ANSWERED, 2)
+
+
+class _Judging(ScriptedProvider):
+    """Ends a stream that is not JSON as providers behind HTTP do: without an end mark, with an error."""
+
+    async def stream(
+        self, request: CompletionRequest, call: Call | None = None
+    ) -> AsyncGenerator[Chunk, None]:
+        said = ""
+        async for chunk in super().stream(request, call):
+            said += chunk.text
+            wrong = chunk.finish is not None and not said.startswith("{")
+            yield replace(chunk, finish=None) if wrong else chunk
+            if wrong:
+                raise AnswerFormatError("It has not the form.")

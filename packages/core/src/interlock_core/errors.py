@@ -33,6 +33,7 @@ InterlockError
     ├── UpstreamTimeoutError    no answer in time                             504
     ├── UpstreamConnectionError no connection, or it broke                    502
     └── ProtocolError           an answer that breaks its own format          502
+        └── AnswerFormatError   a model's answer has not the form asked for   502
 ```
 
 The class says what to do before any words do: `status` (HTTP), `exit_code` (command line),
@@ -319,3 +320,9 @@ class ProtocolError(UpstreamError):
     """The other side's answer breaks its own format."""
 
     code = "upstream_protocol"
+
+
+class AnswerFormatError(ProtocolError):
+    """A model's answer has not the form that was asked for, in spite of every attempt."""
+
+    code = "answer_format"

@@ -31,7 +31,13 @@ from interlock_core import (
     new_id,
 )
 from interlock_core.assembly import CompletionAssembler
-from interlock_core.errors import InterlockError, NotFoundError, UpstreamError, UpstreamTimeoutError
+from interlock_core.errors import (
+    AnswerFormatError,
+    InterlockError,
+    NotFoundError,
+    UpstreamError,
+    UpstreamTimeoutError,
+)
 from interlock_core.messages import user
 from interlock_core.nearest import suggestion
 from interlock_core.tokens import EstimatingCounter
@@ -248,6 +254,9 @@ async def _next_chunk(run: Run, chunks: AsyncGenerator[Chunk, None]) -> Chunk | 
         if not run.timed_out:
             run.failure = UpstreamTimeoutError("The model did not answer in time.")
             run.failure.__cause__ = error
+    except AnswerFormatError:
+        # The words are all here; this loop asks for another form of them itself, and shows what was wrong.
+        return Chunk(finish=FinishReason.STOP)
     except InterlockError as error:
         run.failure = error
     return None

@@ -1,12 +1,13 @@
 """A vendor behind HTTP as a `Provider`: a row of facts, a codec and a carrier."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from interlock_core import (
     Call,
+    Capability,
     Chunk,
     Clock,
     Completion,
@@ -21,8 +22,14 @@ from interlock_core import (
     SystemClock,
     Usage,
 )
-from interlock_core.errors import InterlockError, ProtocolError, UpstreamTimeoutError
+from interlock_core.errors import (
+    InterlockError,
+    InvalidRequestError,
+    ProtocolError,
+    UpstreamTimeoutError,
+)
 from interlock_core.resilience import RetryPolicy, retry
+from interlock_providers import _structured
 from interlock_providers._models import ModelList
 from interlock_providers.carriers import Carrier, Reply, ReplyStream
 from interlock_providers.catalogue import known_model
@@ -110,6 +117,7 @@ class HttpProvider:
         self._settings = settings
         self._codec = codec
         self._carrier = carrier
+        self._formless: dict[str, _structured.Way] = {}
         self._list = ModelList(
             settings.name, settings.vendor, settings.models, settings.prices, settings.clock
         )
@@ -120,7 +128,20 @@ class HttpProvider:
         return self._settings.name
 
     async def complete(self, request: CompletionRequest, call: Call | None = None) -> Completion:
-        """Answer a request whole."""
+        """Answer a request whole; an answer whose form was asked for is validated."""
+        if request.response_format is None:
+            return await self._complete(request, call)
+        form = _structured.Form(request, self._way(request), self.name)
+        while True:
+            try:
+                return await _structured.complete(self._complete, form, request, call)
+            except InvalidRequestError as error:
+                other = self._other_way(form, request, error)
+                if other is None:
+                    raise
+                form = other
+
+    async def _complete(self, request: CompletionRequest, call: Call | None = None) -> Completion:
         codec = self._codec_for(request)
         sent = codec.render_request(request, self._target(request.model), stream=False)
 
@@ -134,10 +155,38 @@ class HttpProvider:
             return completion
         return replace(completion, cost=cost, attempts=attempts, adapted=(*sent.adapted, *completion.adapted))
 
-    async def stream(
+    def stream(self, request: CompletionRequest, call: Call | None = None) -> AsyncGenerator[Chunk, None]:
+        """Answer a request piece by piece. Closing the generator closes the connection at once.
+
+        An answer whose form was asked for is validated at its end.
+        """
+        if request.response_format is None:
+            return self._stream(request, call)
+        return self._stream_formed(request, call)
+
+    async def _stream_formed(
+        self, request: CompletionRequest, call: Call | None
+    ) -> AsyncGenerator[Chunk, None]:
+        """A stream whose answer must have a form."""
+        form = _structured.Form(request, self._way(request), self.name)
+        while True:
+            begun = False
+            try:
+                async with aclosing(_structured.stream(self._stream, form, request, call)) as chunks:
+                    async for chunk in chunks:
+                        begun = True
+                        yield chunk
+            except InvalidRequestError as error:
+                other = None if begun else self._other_way(form, request, error)
+                if other is None:
+                    raise
+                form = other
+            else:
+                return
+
+    async def _stream(
         self, request: CompletionRequest, call: Call | None = None
     ) -> AsyncGenerator[Chunk, None]:
-        """Answer a request piece by piece. Closing the generator closes the connection at once."""
         codec = self._codec_for(request)
         sent = codec.render_request(request, self._target(request.model), stream=True)
 
@@ -263,6 +312,29 @@ class HttpProvider:
         if isinstance(sent, Rendered):
             return HttpRequest(method=method, url=url, headers=sent.headers, body=sent.body)
         return HttpRequest(method=method, url=url, headers=sent)
+
+    def _way(self, request: CompletionRequest) -> _structured.Way:
+        """How this model is asked for a form, by what is known of it."""
+        name = request.model.removeprefix(f"{self.name}/")
+        if name in self._formless:
+            return self._formless[name]
+        known = known_model(self._settings.vendor.kind, name)
+        able = self._settings.vendor.capabilities if known is None else known.capabilities
+        wanted = request.response_format
+        native = Capability.JSON_OBJECT if wanted and wanted.kind == "json_object" else Capability.JSON_SCHEMA
+        if native in able:
+            return "native"
+        return "tool" if Capability.TOOLS in able else "words"
+
+    def _other_way(
+        self, form: _structured.Form, request: CompletionRequest, error: InvalidRequestError
+    ) -> _structured.Form | None:
+        """The next way to ask for a form where the model turned out not to know this one."""
+        if not form.is_blamed(error):
+            return None
+        way: _structured.Way = "tool" if form.way == "native" else "words"
+        self._formless[request.model.removeprefix(f"{self.name}/")] = way
+        return _structured.Form(request, way, self.name)
 
     def _codec_for(self, request: CompletionRequest) -> Codec:
         """How this request is spoken: as its model needs it, else as its client wrote it, else as usual."""
