@@ -10,6 +10,8 @@ async with OpenAIChatServer() as vendor:
 ```
 """
 
+from interlock_providers.testing._anthropic import AnthropicServer
+from interlock_providers.testing._mistral import MistralServer
 from interlock_providers.testing._openai_chat import OpenAIChatServer
 from interlock_providers.testing._script import (
     Citation,
@@ -26,9 +28,11 @@ from interlock_providers.testing._script import (
 from interlock_providers.testing._server import SimulatedVendor
 
 __all__ = [
+    "AnthropicServer",
     "Citation",
     "Declined",
     "Failure",
+    "MistralServer",
     "OpenAIChatServer",
     "RawBlock",
     "RawReply",
