@@ -15,6 +15,7 @@ from interlock_providers.codecs import (
     Target,
     VendorReply,
 )
+from interlock_providers.codecs._functions import render_tools
 from interlock_providers.codecs.openai_chat import _errors, _models, _request_in, _request_out, _response
 from interlock_providers.codecs.openai_chat._embeddings import OpenAIEmbeddings
 from interlock_providers.codecs.openai_chat._notes import DIALECT
@@ -48,7 +49,7 @@ class OpenAIChat:
 
     def render_tools(self, tools: Sequence[ToolSpec], *, strict: bool | None = None) -> list[Json]:
         """Tools as this dialect defines them."""
-        return _request_out.render_tools(tools, strict=strict)
+        return render_tools(tools, strict=strict)
 
     def parse_stream(self, sent: Rendered, *, attempts: int = 1, now: float = 0.0) -> StreamParser:
         """A reader for a vendor's stream."""

@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-import re
 from collections.abc import Mapping, Sequence
 
 from interlock_core import (
@@ -22,8 +21,8 @@ from interlock_core import (
 from interlock_core.errors import InvalidRequestError, UnsupportedError
 from interlock_core.jsontypes import as_object
 from interlock_providers.codecs._fields import Fields, wrong
+from interlock_providers.codecs._media import read_base64, read_data_url, write_base64, write_data_url
 
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,", re.ASCII)
 _BREAKPOINT = "prompt_cache_breakpoint"
 
 
@@ -76,7 +75,7 @@ def _read_cache(fields: Fields) -> CacheHint | None:
 def _read_image(inner: Fields, cache: CacheHint | None) -> Image:
     url = inner.need_text("url")
     detail = inner.text("detail")
-    media_type, data = _read_data_url(url)
+    media_type, data = read_data_url(url)
     if data is None:
         return Image(url=url, detail=detail, cache=cache)
     return Image(data=data, media_type=media_type, detail=detail, cache=cache)
@@ -107,28 +106,12 @@ def _read_file(inner: Fields, cache: CacheHint | None) -> File:
             field=inner.at("file_data"),
             remedy="Send the file's bytes as a data URL, or the id of an uploaded file.",
         )
-    media_type, data = _read_data_url(text)
-    if data is None and (plain := _canonical(text)) is not None:
+    media_type, data = read_data_url(text)
+    if data is None and (plain := read_base64(text)) is not None:
         return File(data=plain, name=name, cache=cache)
     if data is None:
         return File(url=text, name=name, cache=cache)
     return File(data=data, media_type=media_type, name=name, cache=cache)
-
-
-def _read_data_url(url: str) -> tuple[str | None, bytes | None]:
-    """Media type and bytes, where writing them again gives the very same text."""
-    head = _DATA_URL.match(url)
-    if head is None:
-        return None, None
-    return head[1], _canonical(url[head.end() :])
-
-
-def _canonical(text: str) -> bytes | None:
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if base64.b64encode(data).decode("ascii") == text else None
 
 
 def write_content(parts: Sequence[Content], note: Mapping[str, Json], path: str) -> Json:
@@ -164,7 +147,7 @@ def _write_part(part: Content, path: str) -> JsonObject:
         case Image():
             return _cached({"type": "image_url", "image_url": _write_image(part, path)}, part.cache)
         case Audio():
-            data = base64.b64encode(part.data).decode("ascii")
+            data = write_base64(part.data)
             return {"type": "input_audio", "input_audio": {"data": data, "format": part.format}}
         case File():
             return _cached({"type": "file", "file": _write_file(part, path)}, part.cache)
@@ -192,7 +175,7 @@ def _write_image(image: Image, path: str) -> JsonObject:
             remedy="Say its media type, such as image/png.",
         )
     if image.data is not None:
-        url = _data_url(image.data, image.media_type or "")
+        url = write_data_url(image.data, image.media_type or "")
     elif image.url is not None:
         url = image.url
     else:
@@ -205,16 +188,12 @@ def _write_file(file: File, path: str) -> JsonObject:
     if file.file_id is not None:
         return {"file_id": file.file_id, **named}
     if file.data is not None and file.media_type is None:
-        return {"file_data": base64.b64encode(file.data).decode("ascii"), **named}
+        return {"file_data": write_base64(file.data), **named}
     if file.data is not None:
-        return {"file_data": _data_url(file.data, file.media_type or ""), **named}
+        return {"file_data": write_data_url(file.data, file.media_type or ""), **named}
     if file.url is not None and not file.url.startswith(("http:", "https:")):
         return {"file_data": file.url, **named}
     raise _cannot(path, "a file by URL", "Send the file's bytes, or the vendor's id of an uploaded file.")
-
-
-def _data_url(data: bytes, media_type: str) -> str:
-    return f"data:{media_type};base64,{base64.b64encode(data).decode('ascii')}"
 
 
 def _cannot(path: str, what: str, remedy: str) -> UnsupportedError:

@@ -1,22 +1,19 @@
 """A request, written for a vendor."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping
 
-from interlock_core import (
-    CompletionRequest,
-    Json,
-    JsonObject,
-    Message,
-    ResponseFormat,
-    Text,
-    ToolCall,
-    ToolChoice,
-    ToolSpec,
-)
-from interlock_core.jsontypes import as_array, as_object, dump_json
+from interlock_core import CompletionRequest, Json, JsonObject, Text
+from interlock_core.jsontypes import as_object, dump_json
 from interlock_providers.codecs import Rendered, Target
 from interlock_providers.codecs._fields import to_bytes
+from interlock_providers.codecs._functions import (
+    tool_names,
+    write_choice,
+    write_format,
+    write_logprobs,
+    write_stop,
+    write_tools,
+)
 from interlock_providers.codecs._names import ToolNames
 from interlock_providers.codecs._original import ParsedBytes
 from interlock_providers.codecs._splice import splice
@@ -28,23 +25,11 @@ HEADERS = (("accept", "application/json"), ("content-type", "application/json"))
 
 def render_request(request: CompletionRequest, target: Target, *, stream: bool) -> Rendered:
     """Write a request for a vendor; see `Codec.render_request`."""
-    names = ToolNames(_tool_names(request))
+    names = tool_names(request)
     body = _forwarded(request, target, names, stream=stream)
     if body is None:
         body = to_bytes(_written(request, target, names, stream=stream))
     return Rendered(path="/chat/completions", headers=HEADERS, body=body, target=target, names=names)
-
-
-def _tool_names(request: CompletionRequest) -> set[str]:
-    names = {tool.name for tool in request.tools}
-    names.update(call.name for message in request.messages for call in _calls(message))
-    if request.tool_choice is not None and request.tool_choice.name is not None:
-        names.add(request.tool_choice.name)
-    return names
-
-
-def _calls(message: Message) -> tuple[ToolCall, ...]:
-    return message.tool_calls if message.role == "assistant" else ()
 
 
 def _forwarded(request: CompletionRequest, target: Target, names: ToolNames, *, stream: bool) -> bytes | None:
@@ -101,13 +86,13 @@ def _written(request: CompletionRequest, target: Target, names: ToolNames, *, st
     if stream:
         body["stream"] = True
     body["messages"] = [*write_messages(request.messages, target, names)]
-    tools = _write_tools(request, note, names)
+    tools = write_tools(request, note, names)
     if tools:
         body["tools"] = tools
     extra = own_fields(request.extra, "")
-    body.update(_write_choice(request.tool_choice, note, names, own="tool_choice" not in extra))
+    body.update(write_choice(request.tool_choice, note, names, own="tool_choice" not in extra))
     if request.response_format is not None:
-        body["response_format"] = _write_format(request.response_format)
+        body["response_format"] = write_format(request.response_format)
     if request.max_tokens is not None:
         body[_max_tokens_field(request, target)] = request.max_tokens
     body.update(_sampling(request, note))
@@ -142,71 +127,9 @@ def _sampling(request: CompletionRequest, note: Mapping[str, Json]) -> JsonObjec
         "user": request.user,
     }
     made: JsonObject = {name: value for name, value in plain.items() if value is not None}
-    if request.logprobs is not None:
-        made["logprobs"] = True
-        if request.logprobs:
-            made["top_logprobs"] = request.logprobs
+    made.update(write_logprobs(request.logprobs))
     if request.stop:
-        single = note.get("stop") == "text" and len(request.stop) == 1
-        made["stop"] = request.stop[0] if single else [*request.stop]
+        made["stop"] = write_stop(request.stop, note)
     if request.metadata:
         made["metadata"] = {**request.metadata}
     return made
-
-
-def render_tools(tools: Sequence[ToolSpec], *, strict: bool | None) -> list[Json]:
-    """Tools as they stand in a request; see `Codec.render_tools`."""
-    names = ToolNames(tool.name for tool in tools)
-    asked = tools if strict is None else [replace(tool, strict=strict) for tool in tools]
-    return [_write_tool(tool, {}, names) for tool in asked]
-
-
-def _write_tools(request: CompletionRequest, note: Mapping[str, Json], names: ToolNames) -> list[Json]:
-    left = as_object(note.get("tools"))
-    tools: list[Json] = [_write_tool(tool, as_object(left.get(tool.name)), names) for tool in request.tools]
-    for item in as_array(note.get("other_tools")):
-        match item:
-            case [int(index), dict(tool)]:
-                tools.insert(index, tool)
-            case _:
-                continue
-    return tools
-
-
-def _write_tool(tool: ToolSpec, rest: JsonObject, names: ToolNames) -> JsonObject:
-    function: JsonObject = {"name": names.wire(tool.name)}
-    if tool.description:
-        function["description"] = tool.description
-    function["parameters"] = tool.parameters
-    if tool.strict is not None:
-        function["strict"] = tool.strict
-    function.update(as_object(rest.get("function")))
-    return {"type": "function", "function": function, **{k: v for k, v in rest.items() if k != "function"}}
-
-
-def _write_choice(
-    choice: ToolChoice | None, note: Mapping[str, Json], names: ToolNames, *, own: bool
-) -> JsonObject:
-    made: JsonObject = {}
-    if choice is None:
-        return made
-    if own and choice.name is not None:
-        made["tool_choice"] = {"type": "function", "function": {"name": names.wire(choice.name)}}
-    elif own and (choice.mode != "auto" or note.get("tool_choice") != "absent"):
-        made["tool_choice"] = choice.mode
-    if choice.parallel is not None:
-        made["parallel_tool_calls"] = choice.parallel
-    return made
-
-
-def _write_format(wanted: ResponseFormat) -> JsonObject:
-    if wanted.kind == "json_object":
-        return {"type": "json_object"}
-    inner: JsonObject = {"name": wanted.name}
-    if wanted.description is not None:
-        inner["description"] = wanted.description
-    if wanted.schema is not None:
-        inner["schema"] = wanted.schema
-    if wanted.strict is not None:
-        inner["strict"] = wanted.strict
-    return {"type": "json_schema", "json_schema": inner}
