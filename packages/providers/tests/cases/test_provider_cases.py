@@ -1,0 +1,111 @@
+"""The tables of cases are whole: what judges other code must itself be right."""
+
+from collections import Counter
+
+import pytest
+from provider_cases import error_cases
+
+from interlock_core import errors
+from interlock_core.errors import InterlockError
+
+DIALECTS = {"openai-chat", "openai-responses", "anthropic-messages", "mistral", "cohere-v2"}
+LEAST_ERRORS = {"openai": 30, "anthropic": 30, "mistral": 30, "cohere": 30, "compatible": 12}
+CLASSES_OF_EACH_VENDOR = {
+    "CredentialError",
+    "BillingError",
+    "NotFoundError",
+    "InvalidRequestError",
+    "ContextLengthError",
+    "ContentPolicyError",
+    "UpstreamRateLimitError",
+    "OverloadedError",
+    "UpstreamTimeoutError",
+    "UpstreamConnectionError",
+    "ProtocolError",
+    "UpstreamError",
+}
+
+
+def error_class(name: str) -> type[InterlockError]:
+    """The class of core's tree with that name."""
+    found: object = getattr(errors, name)
+    assert isinstance(found, type), name
+    assert issubclass(found, InterlockError), name
+    return found
+
+
+def test_the_error_cases_have_ids_of_their_own_and_name_their_sources() -> None:
+    """An id names one case; a case without a source is an invention."""
+    cases = error_cases()
+    assert [name for name, times in Counter(case.id for case in cases).items() if times > 1] == []
+    assert [case.id for case in cases if not case.source.strip() or not case.title.strip()] == []
+    assert {case.dialect for case in cases} == DIALECTS
+    assert {case.where for case in cases} == {"status", "stream"}
+
+
+def test_each_vendor_has_its_share_of_error_cases() -> None:
+    """Thirty for each vendor with a dialect of its own, a dozen for the compatible servers."""
+    found = Counter(case.table for case in error_cases())
+    assert {name: found[name] >= least for name, least in LEAST_ERRORS.items()} == dict.fromkeys(
+        LEAST_ERRORS, True
+    )
+
+
+@pytest.mark.parametrize("table", sorted(LEAST_ERRORS.keys() - {"compatible"}))
+def test_each_vendor_shows_every_class_of_error(table: str) -> None:
+    """Authentication, money, limits, content, capacity, time, connection and form."""
+    assert {case.classes[0] for case in error_cases() if case.table == table} >= CLASSES_OF_EACH_VENDOR
+
+
+def test_whether_to_try_again_is_what_the_class_says() -> None:
+    """The decision in the table and the class in core never differ."""
+    wrong = [
+        case.id
+        for case in error_cases()
+        if any(error_class(name).retryable is not case.retryable for name in case.classes)
+    ]
+    assert wrong == []
+
+
+def test_a_secret_of_an_error_case_is_in_what_the_vendor_sent() -> None:
+    """Otherwise the case could not fail."""
+    wrong = [
+        case.id
+        for case in error_cases()
+        for secret in case.secrets
+        if secret.encode() not in case.body and not any(secret in value for _, value in case.headers)
+    ]
+    assert wrong == []
+    assert {case.table for case in error_cases() if case.key in case.secrets} >= {"openai", "anthropic"}
+
+
+def test_the_waits_of_the_error_cases_can_be_judged() -> None:
+    """Exact, bounded, or none; never two of them."""
+    cases = error_cases()
+    assert [case.id for case in cases if None not in (case.retry_after, case.retry_after_max)] == []
+    exact = next(case for case in cases if case.retry_after == 20.0)
+    assert exact.wait_fits(20.0)
+    assert not exact.wait_fits(None)
+    assert not exact.wait_fits(21.0)
+    bounded = next(case for case in cases if case.retry_after_max == 86400.0)
+    assert bounded.wait_fits(None)
+    assert bounded.wait_fits(86400.0)
+    assert not bounded.wait_fits(86401.0)
+    silent = next(case for case in cases if case.retry_after is None and case.retry_after_max is None)
+    assert silent.wait_fits(None)
+    assert not silent.wait_fits(1.0)
+
+
+def test_streamed_errors_come_on_a_good_status_as_events() -> None:
+    """A stream has begun with 200 before it fails."""
+    streamed = [case for case in error_cases() if case.where == "stream"]
+    assert {case.status for case in streamed} == {200}
+    assert [case.id for case in streamed if b"data: " not in case.body] == []
+
+
+def test_the_bodies_of_error_cases_hold_what_their_titles_promise() -> None:
+    """Empty, huge and undecodable bodies are there."""
+    bodies = [case.body for case in error_cases()]
+    assert b"" in bodies
+    assert max(map(len, bodies)) > 1_000_000
+    assert any(body.decode("utf-8", "replace").encode("utf-8") != body for body in bodies)
