@@ -1,35 +1,29 @@
 """Errors, both ways: by status and code first, by words only where those leave it open."""
 
-import re
 from collections.abc import Mapping
 
 from interlock_core import Json, JsonObject
 from interlock_core.errors import (
     BillingError,
     CallerError,
-    ConfigurationError,
     ContentPolicyError,
     ContextLengthError,
     CredentialError,
     InterlockError,
-    InvalidRequestError,
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
-    ProtocolError,
     QuotaExceededError,
     RateLimitedError,
     UnauthenticatedError,
     UnsupportedError,
-    UpstreamConnectionError,
-    UpstreamError,
     UpstreamRateLimitError,
     UpstreamTimeoutError,
 )
-from interlock_core.jsontypes import as_int, as_object, as_text, parse_json
+from interlock_core.jsontypes import as_object, as_text, parse_json
 from interlock_providers.codecs import ErrorReply, VendorReply
 from interlock_providers.codecs._fields import to_bytes
-from interlock_providers.codecs._retry_after import retry_after, span
+from interlock_providers.codecs._vendor_errors import Told, error_for, shown, word
 
 _BY_CODE: Mapping[str, type[InterlockError]] = {
     **dict.fromkeys(
@@ -88,59 +82,26 @@ _BY_CODE: Mapping[str, type[InterlockError]] = {
     ),
     **dict.fromkeys(("timeout", "timeout_error", "request_timeout"), UpstreamTimeoutError),
 }
-_BY_STATUS: Mapping[int, type[InterlockError]] = {
-    401: CredentialError,
-    402: BillingError,
-    403: CredentialError,
-    404: NotFoundError,
-    408: UpstreamTimeoutError,
-    409: UpstreamError,
-    425: UpstreamError,
-    429: UpstreamRateLimitError,
-    498: OverloadedError,
-    499: UpstreamConnectionError,
-    502: UpstreamConnectionError,
-    503: OverloadedError,
-    504: UpstreamTimeoutError,
-    529: OverloadedError,
-}
-_CONTEXT_WORDS = re.compile(
-    r"context (?:length|window|size)|too many (?:input )?tokens|(?:prompt|input) is too long|too many tokens",
-    re.IGNORECASE,
+_RESETS = tuple(
+    (f"x-ratelimit-remaining-{what}", f"x-ratelimit-reset-{what}") for what in ("requests", "tokens")
 )
-_POLICY_WORDS = re.compile(r"content (?:management )?polic|safety system|content filter", re.IGNORECASE)
-_KEYS = re.compile(r"\b(?:sk|pk|rk|gsk|xai|key|ilk|Bearer)[-_ ][A-Za-z0-9_*.\-]{6,}")
-_MOST_WORDS = 500
 
 
 def parse_error(reply: VendorReply) -> InterlockError:
     """The typed error that a vendor's error is; see `Codec.parse_error`."""
     error = _error_object(reply.body)
-    status = reply.status
-    code = _word(error.get("code"))
-    kind = _word(error.get("type"))
+    status, code = reply.status, word(error.get("code"))
     if status < 400 and code.isdecimal() and 400 <= int(code) < 600:
         status = int(code)
-    words = _shown(as_text(error.get("message")) or "")
-    found = _class(status, code, kind, words)
-    if found is None:
-        return ProtocolError(
-            f"{reply.provider} answered with status {status}, which is no answer of this dialect.",
-            vendor=reply.provider,
-            vendor_status=reply.status,
-            remedy="Check its base URL: redirects are not followed.",
-        )
-    message, remedy = _say(found, reply.provider, status, words)
-    return found(
-        message,
+    told = Told(
+        status=status,
+        code=code,
+        kind=word(error.get("type")),
+        words=shown(as_text(error.get("message")) or ""),
         field=as_text(error.get("param")) or None,
-        remedy=remedy,
-        retry_after=_retry_after(reply) if issubclass(found, UpstreamError) else None,
-        vendor=reply.provider,
-        vendor_status=reply.status,
-        vendor_code=code or kind or None,
         request_id=reply.header("x-request-id") or reply.header("request-id"),
     )
+    return error_for(told, reply, _BY_CODE, _RESETS)
 
 
 def _error_object(body: bytes) -> JsonObject:
@@ -159,67 +120,6 @@ def _error_object(body: bytes) -> JsonObject:
     if "message" not in found and isinstance(whole.get("detail"), str):
         return {**found, "message": whole["detail"]}
     return found
-
-
-def _word(value: Json) -> str:
-    number = as_int(value)
-    return str(number) if number is not None else _shown(as_text(value) or "")[:80]
-
-
-def _shown(text: str) -> str:
-    """A vendor's words, without anything that looks like a key, cut to a length."""
-    return _KEYS.sub("[key]", text)[:_MOST_WORDS]
-
-
-def _class(status: int, code: str, kind: str, words: str) -> type[InterlockError] | None:
-    named = _BY_CODE.get(code.lower()) or _BY_CODE.get(kind.lower())
-    if named is not None:
-        return named
-    if status == 404 and not (code or kind or words):
-        return ConfigurationError
-    if 200 <= status < 300 or status >= 500:
-        return _BY_STATUS.get(status, UpstreamError)
-    if status < 400:
-        return None
-    if status in {400, 403, 413, 422}:
-        if _CONTEXT_WORDS.search(words):
-            return ContextLengthError
-        if _POLICY_WORDS.search(words):
-            return ContentPolicyError
-    return _BY_STATUS.get(status, InvalidRequestError)
-
-
-def _say(found: type[InterlockError], provider: str, status: int, words: str) -> tuple[str, str | None]:
-    """Message and remedy."""
-    said = f": {words.rstrip('.')}." if words else f" (status {status})."
-    if found is CredentialError:
-        # The vendor's words may repeat the key.
-        return f"{provider} refused the credential.", f"Check the API key of {provider} and what it may do."
-    if found is ConfigurationError:
-        return f"{provider} has nothing at that address.", f"Check the base URL of {provider}."
-    if found is BillingError:
-        return f"{provider} wants to be paid{said}", f"Check the plan and the balance at {provider}."
-    if issubclass(found, CallerError):
-        return f"{provider} refused the request{said}", None
-    if found is UpstreamRateLimitError:
-        return f"{provider} limits our requests{said}", None
-    if found is OverloadedError:
-        return f"{provider} has no capacity just now{said}", None
-    if found is UpstreamTimeoutError:
-        return f"{provider} took too long{said}", None
-    return f"{provider} failed{said}", None
-
-
-def _retry_after(reply: VendorReply) -> float | None:
-    wait = retry_after(reply.header("retry-after-ms"), reply.header("retry-after"), now=reply.now)
-    if wait is not None:
-        return wait
-    spans = (
-        span(reply.header(f"x-ratelimit-reset-{what}"))
-        for what in ("requests", "tokens")
-        if reply.header(f"x-ratelimit-remaining-{what}") == "0"
-    )
-    return max((wait for wait in spans if wait is not None), default=None)
 
 
 _KINDS: tuple[tuple[type[InterlockError], str, str | None], ...] = (

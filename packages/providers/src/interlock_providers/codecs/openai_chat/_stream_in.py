@@ -1,42 +1,19 @@
 """A vendor's stream, read."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterable
 
-from interlock_core import Chunk, FinishReason, Json, JsonObject, ToolCallDelta, new_id
-from interlock_core.errors import ProtocolError
-from interlock_core.jsontypes import as_array, as_int, as_object, as_text, dump_json, parse_json
-from interlock_providers.codecs import Rendered, VendorReply
-from interlock_providers.codecs._fields import to_bytes
+from interlock_core import Chunk, Json, JsonObject, ToolCallDelta, new_id
+from interlock_core.errors import InterlockError
+from interlock_core.jsontypes import as_array, as_int, as_object, as_text, dump_json
+from interlock_providers.codecs import VendorReply
+from interlock_providers.codecs._chat_stream import ChoiceStreamParser, StreamedCall, StreamedChoice
 from interlock_providers.codecs._original import EventBytes
-from interlock_providers.codecs._sse import SseEvent, SseReader
 from interlock_providers.codecs.openai_chat._errors import parse_error
 from interlock_providers.codecs.openai_chat._notes import DIALECT
 from interlock_providers.codecs.openai_chat._usage import read_finish, read_usage
 
-_DONE = b"[DONE]"
 
-
-@dataclass(slots=True)
-class _Call:
-    """One tool call of a choice as the stream builds it."""
-
-    index: int
-    id: str
-    named: bool
-
-
-@dataclass(slots=True)
-class _Choice:
-    """What a stream has said of one answer so far."""
-
-    calls: list[_Call] = field(default_factory=list[_Call])
-    by_key: dict[int, _Call] = field(default_factory=dict[int, _Call])
-    refused: bool = False
-    finished: bool = False
-
-
-class ChatStreamParser:
+class ChatStreamParser(ChoiceStreamParser):
     """Reads one stream; see `StreamParser`.
 
     Args:
@@ -45,76 +22,17 @@ class ChatStreamParser:
         now: Seconds since 1970, to read dates in errors against.
     """
 
-    def __init__(self, sent: Rendered, *, attempts: int = 1, now: float = 0.0) -> None:
-        self.done = False
-        self._sent = sent
-        self._model = sent.target.id
-        self._attempts = attempts
-        self._now = now
-        self._reader = SseReader()
-        self._choices: dict[int, _Choice] = {}
-        self._mended = False
+    def _is_error(self, body: JsonObject) -> bool:
+        return body.get("error") is not None
 
-    def feed(self, data: bytes) -> Iterator[Chunk]:
-        """Take the next bytes and yield the chunks that they complete."""
-        for event in self._reader.feed(data):
-            yield from self._event(event)
+    def _error(self, reply: VendorReply) -> InterlockError:
+        return parse_error(reply)
 
-    def finish(self) -> Iterator[Chunk]:
-        """The vendor closed the stream: yield what is left, and judge whether it was complete."""
-        last = self._reader.rest()
-        if last is not None and not self.done and _is_whole(last.data):
-            yield from self._event(last)
-        finished = [choice.finished for choice in self._choices.values()]
-        if not self.done and not (finished and all(finished)):
-            raise ProtocolError(
-                f"The stream of {self._sent.target.provider} ended before the answer did.",
-                vendor=self._sent.target.provider,
-            )
-        if not any(finished):
-            yield Chunk(finish=FinishReason.UNKNOWN, model=self._sent.target.id, attempts=self._attempts)
-
-    def _event(self, event: SseEvent) -> Iterator[Chunk]:
-        if self.done:
-            return
-        if event.data == _DONE or event.data.startswith(_DONE):
-            self.done = True
-            return
-        body = self._read(event)
-        choices = as_array(body.get("choices"))
-        if len(choices) <= 1:
-            self._mended = not event.plain
-            yield self._chunk(body, as_object(choices[0]) if choices else {}, event.raw)
-            return
-        # Several answers in one event: each goes on alone, in an event of its own.
-        for index, choice in enumerate(choices):
-            alone: JsonObject = {**body, "choices": [choice]}
-            if index < len(choices) - 1 and "usage" in alone:
-                alone["usage"] = None
-            self._mended = False
-            yield self._chunk(alone, as_object(choice), b"data: %s\n\n" % to_bytes(alone))
-
-    def _read(self, event: SseEvent) -> JsonObject:
-        provider = self._sent.target.provider
-        try:
-            body = parse_json(event.data)
-        except (ValueError, RecursionError) as exc:
-            raise ProtocolError(
-                f"An event of the stream of {provider} is not JSON.", vendor=provider
-            ) from exc
-        if not isinstance(body, dict):
-            raise ProtocolError(f"An event of the stream of {provider} is no JSON object.", vendor=provider)
-        if body.get("error") is not None or event.event == "error":
-            raise parse_error(
-                VendorReply(status=200, headers=(), body=event.data, provider=provider, now=self._now)
-            )
-        return body
+    def _said(self, body: JsonObject, choice: JsonObject, raw: bytes) -> Iterable[Chunk]:
+        return (self._chunk(body, choice, raw),)
 
     def _chunk(self, body: JsonObject, choice: JsonObject, raw: bytes) -> Chunk:
-        number = as_int(choice.get("index")) or 0
-        state = self._choices.get(number)
-        if state is None:
-            state = self._choices[number] = _Choice()
+        number, state = self._choice(choice)
         delta = as_object(choice.get("delta"))
         called = delta.get("tool_calls")
         calls = tuple(self._call(state, as_object(item)) for item in as_array(called)) if called else ()
@@ -164,14 +82,14 @@ class ChatStreamParser:
             raw=EventBytes(dialect=DIALECT, body=raw, said=heard, plain=not self._mended),
         )
 
-    def _call(self, state: _Choice, item: JsonObject) -> ToolCallDelta:
+    def _call(self, state: StreamedChoice, item: JsonObject) -> ToolCallDelta:
         function = as_object(item.get("function"))
         name, call_id = as_text(function.get("name")) or None, as_text(item.get("id")) or None
         key = as_int(item.get("index"))
         call = self._known(state, key, call_id, name)
         first = call is None
         if call is None:
-            call = _Call(index=len(state.calls), id=call_id or new_id("call"), named=False)
+            call = StreamedCall(index=len(state.calls), id=call_id or new_id("call"), named=False)
             state.calls.append(call)
             self._mended = self._mended or call_id is None
         if key is not None:
@@ -188,7 +106,9 @@ class ChatStreamParser:
             index=call.index, id=call.id if first else None, name=core, arguments=as_text(arguments) or ""
         )
 
-    def _known(self, state: _Choice, key: int | None, call_id: str | None, name: str | None) -> _Call | None:
+    def _known(
+        self, state: StreamedChoice, key: int | None, call_id: str | None, name: str | None
+    ) -> StreamedCall | None:
         """The call that a piece goes on with, or None when it begins one.
 
         Some servers give every call the index 0, or none, and tell calls apart by their ids; some change
@@ -208,12 +128,3 @@ def _text(value: Json) -> str:
     if isinstance(value, str):
         return value
     return "".join(as_text(as_object(part).get("text")) or "" for part in as_array(value))
-
-
-def _is_whole(data: bytes) -> bool:
-    if data == _DONE:
-        return True
-    try:
-        return isinstance(parse_json(data), dict)
-    except (ValueError, RecursionError):
-        return False
