@@ -3,10 +3,11 @@
 from collections import Counter
 
 import pytest
-from provider_cases import error_cases
 
 from interlock_core import errors
 from interlock_core.errors import InterlockError
+
+from .provider_cases import error_cases
 
 DIALECTS = {"openai-chat", "openai-responses", "anthropic-messages", "mistral", "cohere-v2"}
 LEAST_ERRORS = {"openai": 30, "anthropic": 30, "mistral": 30, "cohere": 30, "compatible": 12}
