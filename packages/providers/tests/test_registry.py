@@ -1,12 +1,11 @@
 """Providers made out of what an operator wrote, and what is known of vendors."""
 
 import sys
-from datetime import date
 from pathlib import Path
 
 import pytest
 
-from interlock_core import FREE, Capability, HttpRequest, Money, Price, Secret, Usage
+from interlock_core import FREE, HttpRequest, Money, Price, Secret, Usage
 from interlock_core.completion import CompletionRequest
 from interlock_core.errors import ConfigurationError, MissingExtraError
 from interlock_core.http import Egress, HttpClient
@@ -16,8 +15,6 @@ from interlock_providers import (
     BundledPrices,
     ProviderOptions,
     build_provider,
-    known_model,
-    known_models,
     provider_origin,
 )
 from interlock_providers.carriers.sdk_openai import OpenAISdkCarrier
@@ -150,18 +147,3 @@ def test_long_inputs_cost_what_the_vendor_says() -> None:
     assert price.cost(Usage(input_tokens=272_000, output_tokens=1_000)) == Money(272_000 + 5_000)
     assert price.cost(Usage(input_tokens=272_001, output_tokens=1_000)) == Money(544_002 + 7_500)
     assert price.cost(Usage(input_tokens=272_001, cache_read_tokens=272_001)) == Money(27_200)
-
-
-def test_every_row_of_the_table_has_a_day_a_source_and_a_size() -> None:
-    """What a price rests on can be looked up."""
-    models = known_models("openai")
-    assert len(models) >= 20
-    for model in models.values():
-        assert model.price is not None
-        assert (model.price.as_of, bool(model.price.source)) == (date(2026, 11, 22), True)
-        assert model.context_tokens is not None
-        assert model.embedding == (Capability.EMBEDDINGS in model.capabilities)
-        assert model.price.input > 0
-        assert model.embedding or model.price.output > model.price.input
-    assert known_models("openai-compatible") == {}
-    assert known_model("nothing", "x") is None

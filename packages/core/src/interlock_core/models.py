@@ -1,5 +1,7 @@
 """What a model is: names, limits, abilities and prices."""
 
+from collections.abc import Mapping
+from dataclasses import field
 from datetime import date
 from enum import StrEnum
 
@@ -8,6 +10,7 @@ from interlock_core.money import Money
 from interlock_core.record import record
 
 _PER_MILLION = 1_000_000
+_STANDARD_TIERS = frozenset({None, "", "auto", "default", "standard", "on_demand"})
 
 
 class Capability(StrEnum):
@@ -41,6 +44,12 @@ class Price:
         source: Where it was read.
         over_tokens: Input above which every token of the request costs `over`; None for no such step.
         over: The price of a request whose input is larger than that.
+        audio_input: Input that is sound; unknown when None.
+        audio_output: Output that is sound; unknown when None.
+        image_input: Input that is images, where it is billed apart; as `input` when None.
+        image_output: Output that is images; unknown when None.
+        requests: Micro-dollars for each billed request beside tokens, by the names in `Usage.requests`.
+        tiers: The price in each other service tier, by the vendor's word, such as `flex` or `batch`.
     """
 
     input: int
@@ -52,9 +61,31 @@ class Price:
     source: str = ""
     over_tokens: int | None = None
     over: "Price | None" = None
+    audio_input: int | None = None
+    audio_output: int | None = None
+    image_input: int | None = None
+    image_output: int | None = None
+    requests: Mapping[str, int] = field(default_factory=dict[str, int], hash=False)
+    tiers: "Mapping[str, Price]" = field(default_factory=dict[str, "Price"], hash=False)
+
+    def charge(self, usage: Usage, tier: str | None = None) -> Money | None:
+        """What a vendor bills for this usage, to the micro-dollar; None when a part of it has no price.
+
+        Args:
+            usage: What was used.
+            tier: The vendor's word for the service tier that served it.
+        """
+        price = self if tier in _STANDARD_TIERS else self.tiers.get(tier or "")
+        if price is None or not price._covers(usage):
+            return None
+        return price.cost(usage)
 
     def cost(self, usage: Usage) -> Money:
-        """Price of this usage: summed exactly, then rounded half up to the micro-dollar once."""
+        """Price of this usage: summed exactly, then rounded half up to the micro-dollar once.
+
+        A part that has no price of its own costs what text costs, and a request without one nothing: for
+        an estimate. What was billed is what `charge` says.
+        """
         if self.over is not None and self.over_tokens is not None and usage.input_tokens > self.over_tokens:
             return self.over.cost(usage)
         read = self.input if self.cache_read is None else self.cache_read
@@ -67,8 +98,35 @@ class Price:
             + (usage.cache_write_tokens - usage.cache_write_1h_tokens) * write
             + usage.cache_write_1h_tokens * hour
             + usage.output_tokens * self.output
+            + self._beside_text(usage)
         )
         return Money((2 * product + _PER_MILLION) // (2 * _PER_MILLION))
+
+    def _beside_text(self, usage: Usage) -> int:
+        """What sound, images and requests cost more or less than the text they were counted as."""
+        apart = (
+            (usage.audio_input_tokens, self.audio_input, self.input),
+            (usage.image_input_tokens, self.image_input, self.input),
+            (usage.audio_output_tokens, self.audio_output, self.output),
+            (usage.image_output_tokens, self.image_output, self.output),
+        )
+        tokens = sum(count * (own - text) for count, own, text in apart if own is not None)
+        return tokens + sum(
+            count * self.requests.get(name, 0) * _PER_MILLION for name, count in usage.requests.items()
+        )
+
+    def _covers(self, usage: Usage) -> bool:
+        """Whether every part of a usage has a price."""
+        if self.over is not None and self.over_tokens is not None and usage.input_tokens > self.over_tokens:
+            return self.over._covers(usage)
+        unpriced = (
+            (usage.audio_input_tokens, self.audio_input),
+            (usage.audio_output_tokens, self.audio_output),
+            (usage.image_output_tokens, self.image_output),
+        )
+        if any(count and own is None for count, own in unpriced):
+            return False
+        return all(name in self.requests for name, count in usage.requests.items() if count)
 
 
 FREE = Price(input=0, output=0, source="runs in process")

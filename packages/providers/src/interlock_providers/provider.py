@@ -46,7 +46,6 @@ _MOST_ERROR = 64 * 1024
 _DRAIN_S = 0.1
 _SEALS = "openai-responses"
 """The dialect that takes sealed reasoning back, where a vendor speaks more than one."""
-_STANDARD_TIERS = frozenset({None, "auto", "default", "standard"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -367,12 +366,10 @@ class HttpProvider:
 
     def _cost(self, model: str, usage: Usage | None, tier: str | None) -> Money | None:
         """The price of a request; None when anything that it depends on is unknown."""
-        if usage is None or self._settings.prices is None or tier not in _STANDARD_TIERS:
-            return None
-        if usage.audio_input_tokens or usage.audio_output_tokens:
+        if usage is None or self._settings.prices is None:
             return None
         price = self._settings.prices.price(model)
-        return None if price is None else price.cost(usage)
+        return None if price is None else price.charge(usage, tier)
 
 
 class _OpenStream:

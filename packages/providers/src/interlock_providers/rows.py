@@ -33,7 +33,7 @@ class Vendor:
         sdk: Module of the carrier over its official SDK, which holds `open_carrier`.
         carrier: How requests travel unless told otherwise.
         facts: What its servers take of the dialect.
-        catalogue: Module that lists its known models.
+        catalogue: File in `interlock_providers.catalogue` that lists its known models.
         unlisted: Pattern of model names that its list holds and that answer no prompts.
         capabilities: What a model of it is taken to do when nothing more is known of it.
         local: No data leaves this machine.
@@ -66,7 +66,7 @@ _ROWS = (
         sdk="interlock_providers.carriers.sdk_openai",
         # Reasoning models refuse `max_tokens`; reasoning never goes back; tool results are text.
         facts=Facts(max_tokens="max_completion_tokens", reasoning=False, tool_images=False),
-        catalogue="interlock_providers.catalogue.openai",
+        catalogue="openai.toml",
         unlisted=r"whisper|tts|dall-e|gpt-image|sora|moderation|realtime|transcribe|babbage|davinci|gpt-live",
         capabilities=_COMMON | {Capability.PARALLEL_TOOLS, Capability.IMAGES},
     ),
@@ -85,7 +85,7 @@ _ROWS = (
         key_variables=("ANTHROPIC_API_KEY",),
         needs_key=True,
         sdk="interlock_providers.carriers.sdk_anthropic",
-        catalogue="interlock_providers.catalogue.anthropic",
+        catalogue="anthropic.toml",
         capabilities=(_COMMON - {Capability.SEED}) | _SEES | {Capability.PARALLEL_TOOLS, Capability.FILES},
     ),
     Vendor(
@@ -97,7 +97,7 @@ _ROWS = (
         key_variables=("MISTRAL_API_KEY",),
         needs_key=True,
         sdk="interlock_providers.carriers.sdk_mistral",
-        catalogue="interlock_providers.catalogue.mistral",
+        catalogue="mistral.toml",
         unlisted=r"moderation|ocr|transcribe|tts",
         capabilities=_COMMON | {Capability.PARALLEL_TOOLS},
     ),
@@ -110,7 +110,7 @@ _ROWS = (
         key_variables=("CO_API_KEY", "COHERE_API_KEY"),
         needs_key=True,
         sdk="interlock_providers.carriers.sdk_cohere",
-        catalogue="interlock_providers.catalogue.cohere",
+        catalogue="cohere.toml",
         unlisted=r"rerank|transcribe",
         capabilities=_COMMON | {Capability.PARALLEL_TOOLS},
     ),

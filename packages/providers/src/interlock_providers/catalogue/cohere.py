@@ -1,8 +1,0 @@
-"""Cohere's models. A model that is not here is offered all the same, with an unknown price."""
-
-from collections.abc import Mapping
-
-from interlock_providers.catalogue import KnownModel
-
-MODELS: Mapping[str, KnownModel] = {}
-"""Cohere's known models by name."""
