@@ -165,7 +165,8 @@ class StreamCase:
     encrypted: tuple[str, ...]
     refusal: str
     tool_calls: tuple[ExpectedCall, ...]
-    finish: str | None
+    plan: str
+    finishes: tuple[str, ...]
     native_finish: str | None
     usages: tuple[Mapping[str, int], ...]
     citations: int
@@ -186,6 +187,7 @@ def _call(row: JsonObject) -> ExpectedCall:
 
 def _stream(row: JsonObject, dialect: str) -> StreamCase:
     error = as_text(row.get("error"))
+    finish = as_text(row.get("finish"))
     usages = [row["usage"], *as_array(row.get("usage_or"))] if "usage" in row else []
     return StreamCase(
         id=text_of(row, "id"),
@@ -199,7 +201,8 @@ def _stream(row: JsonObject, dialect: str) -> StreamCase:
         encrypted=texts_of(row.get("encrypted")),
         refusal=as_text(row.get("refusal")) or "",
         tool_calls=tuple(_call(as_object(call)) for call in as_array(row.get("tool_calls"))),
-        finish=as_text(row.get("finish")),
+        plan=as_text(row.get("plan")) or "",
+        finishes=() if finish is None else (finish, *texts_of(row.get("finish_or"))),
         native_finish=as_text(row.get("native_finish")),
         usages=tuple(counts(usage) for usage in usages),
         citations=as_int(row.get("citations")) or 0,

@@ -1,13 +1,16 @@
 """The tables of cases are whole: what judges other code must itself be right."""
 
 from collections import Counter
+from dataclasses import fields
 
 import pytest
 
-from interlock_core import errors
+from interlock_core import FinishReason, errors
+from interlock_core.completion import Usage
 from interlock_core.errors import InterlockError
+from interlock_core.jsontypes import parse_json
 
-from .provider_cases import error_cases
+from .provider_cases import HERE, StreamCase, error_cases, stream_cases
 
 DIALECTS = {"openai-chat", "openai-responses", "anthropic-messages", "mistral", "cohere-v2"}
 LEAST_ERRORS = {"openai": 30, "anthropic": 30, "mistral": 30, "cohere": 30, "compatible": 12}
@@ -110,3 +113,82 @@ def test_the_bodies_of_error_cases_hold_what_their_titles_promise() -> None:
     assert b"" in bodies
     assert max(map(len, bodies)) > 1_000_000
     assert any(body.decode("utf-8", "replace").encode("utf-8") != body for body in bodies)
+
+
+def data_of(case: StreamCase) -> list[str]:
+    """What the data lines of a stream hold, but for the end mark."""
+    lines = case.body.decode("utf-8").replace("\r\n", "\n").split("\n")
+    found = [line.removeprefix("data:").strip() for line in lines if line.startswith("data:")]
+    return [data for data in found if data != "[DONE]"]
+
+
+def test_the_streams_have_ids_of_their_own_and_name_their_sources() -> None:
+    """Each file is in its index, and each id names one stream."""
+    cases = stream_cases()
+    assert [name for name, times in Counter(case.id for case in cases).items() if times > 1] == []
+    assert [case.id for case in cases if not case.source.strip() or not case.title.strip()] == []
+    assert len(cases) == len(list((HERE / "streams").glob("*/*.sse")))
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_each_dialect_has_its_share_of_streams(dialect: str) -> None:
+    """Ten at least, with calls, an error, a cut, line ends of both kinds and characters of several bytes."""
+    cases = [case for case in stream_cases() if case.dialect == dialect]
+    assert len(cases) >= 10
+    assert max(len(case.tool_calls) for case in cases) >= 2
+    assert sum(1 for case in cases if case.errors) >= 2
+    assert any(b"\r\n" in case.body for case in cases)
+    assert any(not text.isascii() for case in cases for text in case.texts)
+    assert any(case.reasoning and case.texts[0] for case in cases)
+
+
+def test_the_data_of_each_stream_is_json() -> None:
+    """Only where the connection ends inside an event the last one is not."""
+    broken: list[str] = []
+    for case in stream_cases():
+        for data in data_of(case):
+            try:
+                parse_json(data)
+            except ValueError:
+                broken.append(case.id)
+    assert broken == ["openai-chat-cut-in-event"]
+
+
+def test_a_stream_ends_well_or_with_an_error() -> None:
+    """Never both, and in words that core knows."""
+    known = {reason.value for reason in FinishReason}
+    assert [case.id for case in stream_cases() if bool(case.finishes) is bool(case.errors)] == []
+    assert {finish for case in stream_cases() for finish in case.finishes} <= known
+    assert {error_class(name).__name__ for case in stream_cases() for name in case.errors} >= {
+        "OverloadedError",
+        "UpstreamConnectionError",
+    }
+
+
+def test_what_streams_add_up_to_is_in_their_bytes() -> None:
+    """Names, signatures and payloads stand in the stream as they must come out."""
+    missing = [
+        (case.id, word)
+        for case in stream_cases()
+        for word in (
+            *case.signatures,
+            *case.encrypted,
+            *(call.name for call in case.tool_calls),
+            *(call.id for call in case.tool_calls if call.id != "any"),
+        )
+        if word not in case.body.decode("utf-8")
+    ]
+    assert missing == []
+
+
+def test_the_usage_of_streams_has_the_names_of_core() -> None:
+    """And its parts are contained in their totals."""
+    names = {field.name for field in fields(Usage)} - {"requests", "exact"}
+    usages = [usage for case in stream_cases() for usage in case.usages]
+    assert {name for usage in usages for name in usage} <= names
+    assert [
+        usage
+        for usage in usages
+        if usage.get("cache_read_tokens", 0) + usage.get("cache_write_tokens", 0) > usage["input_tokens"]
+        or usage.get("reasoning_tokens", 0) > usage["output_tokens"]
+    ] == []
