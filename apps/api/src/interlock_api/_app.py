@@ -17,8 +17,9 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from interlock_api._asgi import Disconnected, Receive, Request, Response, Scope, Send
+from interlock_api._completions import CompletionRoutes
 from interlock_api._lifespan import lifespan
-from interlock_api._openai import OpenAIRoutes
+from interlock_api._models import ModelRoutes
 from interlock_api._plain import PlainRoutes
 from interlock_api._refusals import MethodNotAllowedError, told
 from interlock_api._server import Reply
@@ -32,6 +33,13 @@ _logger = logging.getLogger("interlock.api")
 
 _MODEL = "/v1/models/"
 _SHOWN = 200
+_DIALECTS = ("openai-chat", "openai-responses", "anthropic-messages")
+_SPOKEN = {
+    "/v1/responses": _DIALECTS[1],
+    "/v1/messages": _DIALECTS[2],
+    "/v1/messages/count_tokens": _DIALECTS[2],
+}
+"""How errors are told at an address, where it is not the usual way."""
 
 Handler: TypeAlias = Callable[[Request, Response, Principal], Awaitable[None]]
 """Answers one request of an authenticated client."""
@@ -49,9 +57,9 @@ class Gateway:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._codec = codec("openai-chat")
         self._largest = runtime.settings.server.max_body_bytes
-        plain, openai = PlainRoutes(runtime), OpenAIRoutes(runtime)
+        plain, models = PlainRoutes(runtime), ModelRoutes(runtime)
+        chat, responses, messages = (CompletionRoutes(runtime, dialect) for dialect in _DIALECTS)
         self._open: Mapping[str, OpenHandler] = {
             "/": plain.home,
             "/healthz": plain.health,
@@ -59,10 +67,13 @@ class Gateway:
         }
         self._closed: Mapping[str, tuple[str, Handler]] = {
             "/metrics": ("GET", plain.metrics),
-            "/v1/models": ("GET", openai.models),
-            _MODEL: ("GET", openai.model),
-            "/v1/chat/completions": ("POST", openai.chat),
-            "/v1/embeddings": ("POST", openai.embeddings),
+            "/v1/models": ("GET", models.models),
+            _MODEL: ("GET", models.model),
+            "/v1/chat/completions": ("POST", chat.complete),
+            "/v1/responses": ("POST", responses.complete),
+            "/v1/messages": ("POST", messages.complete),
+            "/v1/messages/count_tokens": ("POST", messages.count),
+            "/v1/embeddings": ("POST", models.embeddings),
         }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -79,17 +90,17 @@ class Gateway:
         except Disconnected:
             return
         except InterlockError as error:
-            await self._fail(response, error)
+            await self._fail(request, response, error)
         except RecursionError:
             error = InvalidRequestError("The request is nested too deeply.", remedy="Send flatter JSON.")
-            await self._fail(response, error)
+            await self._fail(request, response, error)
         except Exception as error:
             _logger.exception("a request failed: %s %r", request.method, request.path[:_SHOWN])
-            await self._fail(response, error)
+            await self._fail(request, response, error)
 
-    def render(self, error: Exception) -> Reply:
-        """An error as a client is told it."""
-        return self._codec.render_error(told(error))
+    def render(self, error: Exception, path: str = "") -> Reply:
+        """An error as a client of an address is told it."""
+        return codec(_SPOKEN.get(path, _DIALECTS[0])).render_error(told(error))
 
     async def _answer(self, request: Request, response: Response) -> None:
         method = "GET" if request.method == "HEAD" else request.method
@@ -111,10 +122,10 @@ class Gateway:
         paths = [*self._open, *(path for path in self._closed if path != _MODEL)]
         return NotFoundError(f"There is nothing at {path[:_SHOWN]}.", remedy=suggestion(path, paths))
 
-    async def _fail(self, response: Response, error: Exception) -> None:
+    async def _fail(self, request: Request, response: Response, error: Exception) -> None:
         if response.started:
             return
-        reply = self.render(error)
+        reply = self.render(error, request.path)
         headers = [entry for entry in reply.headers if entry[0] not in {"content-type", "content-length"}]
         if reply.status == UnauthenticatedError.status:
             headers.append(("www-authenticate", "Bearer"))

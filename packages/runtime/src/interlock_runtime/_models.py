@@ -7,10 +7,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from interlock_core import ModelInfo, Money, Price, Provider, Redactor, SecretStore
+from interlock_core import (
+    Call,
+    CompletionRequest,
+    ModelInfo,
+    Money,
+    Price,
+    Provider,
+    Redactor,
+    SecretStore,
+    TokenCount,
+)
 from interlock_core.errors import ConfigurationError, InterlockError, NotFoundError
 from interlock_core.http import Egress, HttpClient
 from interlock_core.nearest import suggestion
+from interlock_core.tokens import EstimatingCounter
 from interlock_observability import ProviderMetricsCollector
 from interlock_providers import (
     VENDORS,
@@ -268,6 +279,15 @@ class Models:
         from interlock_providers.local import pull
 
         return await asyncio.to_thread(pull, name.removeprefix("local/"), self.weights_folder)
+
+    async def count(self, request: CompletionRequest, call: Call) -> TokenCount:
+        """Tokens of a request's input as its model counts them, or as near as can be told offline.
+
+        Raises:
+            NotFoundError: There is no such model, or this principal may not ask it.
+        """
+        del call
+        return EstimatingCounter().count(request)
 
     async def aclose(self) -> None:
         """Close the providers and their connections."""
