@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import ssl
 
 _HIGH_WATER = 512 * 1024
-_LOW_WATER = 128 * 1024
 _WRITE_SLICE = 256 * 1024
 
 
@@ -111,7 +110,7 @@ class Exchange:
             await self._wait()
 
     async def next_piece(self) -> bytes:
-        """The next bytes of the body; empty at its end.
+        """The bytes of the body that have come since the last time; empty at its end.
 
         Raises:
             InterlockError: The rest will not come.
@@ -120,10 +119,10 @@ class Exchange:
             if self.ended:
                 return b""
             await self._wait()
-        data = self.pieces.popleft()
-        self.buffered -= len(data)
-        if self.buffered < _LOW_WATER:
-            self._connection.resume()
+        data = self.pieces.popleft() if len(self.pieces) == 1 else b"".join(self.pieces)
+        self.pieces.clear()
+        self.buffered = 0
+        self._connection.resume()
         return data
 
     async def _wait(self) -> None:

@@ -174,9 +174,15 @@ class ResponseParser:
         match = _CHUNK.fullmatch(data, at, end)
         if match is None:
             raise _broken("has a chunk without a proper size")
-        self._left = int(match[1], 16)
-        self._step = self._read_chunk_data if self._left else self._read_trailer
-        return end + 2
+        begin, size = end + 2, int(match[1], 16)
+        after = begin + size
+        if size and data[after : after + 2] == b"\r\n":
+            # The whole chunk is here, as most are.
+            self._sink.piece(data[begin:after])
+            return after + 2
+        self._left = size
+        self._step = self._read_chunk_data if size else self._read_trailer
+        return begin
 
     def _read_chunk_data(self, data: bytes, at: int) -> int:
         after = self._take(data, at)
