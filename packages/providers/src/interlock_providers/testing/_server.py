@@ -73,6 +73,10 @@ class Endpoint(ABC):
     def failed(self, failure: Failure, ask: Ask) -> JsonObject:
         """The event that tells of a failure on a stream."""
 
+    def broken(self, say: Say) -> bool:
+        """Whether a streamed answer ends with an event that tells of a failure, in place of its own end."""
+        return say.fail is not None
+
     def encode(self, body: JsonObject, number: int) -> bytes:
         """The bytes of an event, the `number`th of its stream; without a name unless overridden."""
         del number
@@ -245,7 +249,8 @@ class SimulatedVendor(ABC):
 
 
 async def _events(endpoint: Endpoint, say: Say, ask: Ask) -> AsyncGenerator[bytes, None]:
-    frames = _until_break(endpoint.frames(say, ask), say)
+    broken = endpoint.broken(say)
+    frames = _until_break(endpoint.frames(say, ask), say, broken=broken)
     gates = iter(say.gates)
     number = 0
     for number, frame in enumerate(frames):
@@ -262,13 +267,13 @@ async def _events(endpoint: Endpoint, say: Say, ask: Ask) -> AsyncGenerator[byte
         yield again if isinstance(again, bytes) else endpoint.encode(again, number)
     if say.hold:
         await asyncio.Event().wait()
-    if say.fail is not None:
+    if broken and say.fail is not None:
         yield endpoint.encode(endpoint.failed(say.fail, ask), number + 1)
 
 
-def _until_break(frames: Sequence[Frame], say: Say) -> Sequence[Frame]:
+def _until_break(frames: Sequence[Frame], say: Say, *, broken: bool) -> Sequence[Frame]:
     """The events that come, up to where the script breaks the answer off."""
-    if not (say.endless or say.hold or say.fail is not None):
+    if not (say.endless or say.hold or broken):
         return frames if say.end_mark else [frame for frame in frames if frame.part != "end"]
     starts = [at for at, frame in enumerate(frames) if frame.part == "piece"]
     if say.fail_after is not None and say.fail_after < len(starts):
