@@ -320,16 +320,15 @@ async def test_it_answers_what_is_asked_of_it(sdk: Mistral) -> None:
 @pytest.mark.parametrize(
     ("failure", "status", "code"),
     [
-        (Failure.permission(), 403, None),
+        (Failure.permission(), 403, "forbidden"),
         (Failure.no_money(), 402, None),
         (Failure.rate_limit(1), 429, "1300"),
         (Failure.overloaded(), 429, "3505"),
-        (Failure.server_error(), 500, "1000"),
-        (Failure.timeout(), 504, None),
+        (Failure.server_error(), 500, None),
         (Failure.model_not_found("sim-9"), 400, "1500"),
-        (Failure.too_long(32_768), 400, None),
+        (Failure.too_long(32_768), 400, "3051"),
         (Failure.too_large(), 413, None),
-        (Failure.content_policy(), 403, None),
+        (Failure.content_policy(), 403, "content_moderation"),
         (Failure.invalid("Wrong.", "stop"), 400, None),
         (Failure(status=503, code="1100", kind="x", message="Gone."), 503, "1100"),
     ],
@@ -365,6 +364,16 @@ async def test_a_wrong_key_and_a_wrong_path_have_bodies_of_their_own(mistral: Mi
             await client.files.list_async()
     assert caught.value.status_code == 404
     assert as_object(parse_json(caught.value.body))["message"] == "no Route matched with those values"
+
+
+async def test_a_timeout_is_told_by_the_proxy(mistral: MistralServer, sdk: Mistral) -> None:
+    """It has a message and nothing else that the API would say."""
+    mistral.then(Failure.timeout())
+    with pytest.raises(errors.SDKError) as caught:
+        await sdk.chat.complete_async(model="sim-1", messages=HELLO)
+    body = as_object(parse_json(caught.value.body))
+    assert (caught.value.status_code, body["message"]) == (504, "The upstream server is timing out")
+    assert "object" not in body
 
 
 async def test_a_field_that_a_script_names_is_a_validation_error(

@@ -13,9 +13,7 @@ from interlock_providers.testing._script import Failure, Meaning, Say, Scripted
 from interlock_providers.testing._server import Ask, Endpoint, Frame, Headers, SimulatedVendor
 from interlock_providers.testing._words import echo, example_call, example_text
 
-_KIND_BY_STATUS: Mapping[int, str] = MappingProxyType(
-    {401: "authentication_error", 403: "authentication_error", 429: "rate_limit_error"}
-)
+_KIND_BY_STATUS: Mapping[int, str] = MappingProxyType({403: "authentication_error", 429: "rate_limit_error"})
 
 
 class MistralServer(SimulatedVendor):
@@ -39,9 +37,10 @@ class MistralServer(SimulatedVendor):
     It refuses, with 422 and `detail`, fields that its API does not know (`seed`, `stream_options`,
     `max_completion_tokens` …), missing ones and ones of the wrong type; with 400 unknown models (code 1500),
     tool call ids that are not nine letters and digits (3280), messages in an order that it does not take
-    (3230), and illegal names of tools. A wrong key is answered with 401 and `{"detail": "Unauthorized"}`;
-    other errors are objects with `object`, `message`, `type`, `param` and `code`. It does not check ranges of
-    numbers, nor what a schema says.
+    (3230), and illegal names of tools. A wrong key is answered with 401 and `{"detail": "Unauthorized"}`, a
+    wrong path and a timeout in the words of the proxy before the API; other errors are objects with
+    `object`, `message`, `type`, `param` and `code`. It does not check ranges of numbers, nor what a schema
+    says.
 
     Sources: the types in `mistralai.client.models`, the vendor's API reference, reasoning page and error
     glossary, and answers of its API that users published.
@@ -60,8 +59,13 @@ class MistralServer(SimulatedVendor):
     failures: ClassVar[Mapping[Meaning, Failure]] = MappingProxyType(
         {
             "bad_key": Failure(status=401, message="Unauthorized"),
-            "permission": Failure(status=403, message="You do not have access to this resource."),
-            "no_money": Failure(status=402, message="Payment required."),
+            "permission": Failure(
+                status=403,
+                code="forbidden",
+                kind="invalid_request_error",
+                message="You do not have access to this model.",
+            ),
+            "no_money": Failure(status=402, kind="payment_required", message="Payment required"),
             "rate_limit": Failure(
                 status=429, code="1300", kind="rate_limited", message="Rate limit exceeded"
             ),
@@ -71,23 +75,26 @@ class MistralServer(SimulatedVendor):
                 kind="service_tier_capacity_exceeded",
                 message="Service tier capacity exceeded for this model.",
             ),
-            "server_error": Failure(
-                status=500, code="1000", kind="internal_server_error", message="Internal server error."
-            ),
-            "timeout": Failure(status=504, kind="server_error", message="The request timed out."),
+            "server_error": Failure(status=500, kind="server_error", message="Internal server error"),
+            "timeout": Failure(status=504, message="The upstream server is timing out"),
             "model_not_found": Failure(
                 status=400, code="1500", kind="invalid_model", message="Invalid model: {detail}"
             ),
             "not_found": Failure(status=404, message="no Route matched with those values"),
             "too_long": Failure(
                 status=400,
+                code="3051",
+                kind="invalid_request_prompt_too_long",
                 # The leading 1 makes the prompt longer than any limit that stands after it.
-                message="Prompt contains 1{detail} tokens, "
+                message="Prompt contains 1{detail} tokens and 0 draft tokens, "
                 "too large for model with {detail} maximum context length",
             ),
             "too_large": Failure(status=413, message="Request body too large."),
             "content_policy": Failure(
-                status=403, kind="guardrail_violation", message="The request was blocked by a guardrail."
+                status=403,
+                code="content_moderation",
+                kind="guardrail_violation",
+                message="The request was blocked by a guardrail.",
             ),
         }
     )
@@ -125,7 +132,7 @@ class MistralServer(SimulatedVendor):
             return {"detail": [_detail_of(failure)]}
         if failure.status == 401:
             return {"detail": failure.message}
-        if failure.status == 404:
+        if failure.status in {404, 504} and failure.kind is None:
             return {"message": failure.message, "request_id": _request_id(ask.number)}
         return _error(failure)
 
