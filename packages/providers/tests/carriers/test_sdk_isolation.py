@@ -118,8 +118,8 @@ async def test_an_sdk_that_is_missing_is_named_with_its_remedy(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without the extra the first request says what to install; opening and closing need no SDK."""
-    monkeypatch.setitem(sys.modules, MODULES[kind], None)
-    monkeypatch.delitem(sys.modules, "cohere.core.client_wrapper", raising=False)
+    for name in (MODULES[kind], *(name for name in sys.modules if name.startswith(f"{MODULES[kind]}."))):
+        monkeypatch.setitem(sys.modules, name, None)
     carrier = open_sdk(kind, NOWHERE)
     with pytest.raises(MissingExtraError, match="SDK") as missing:
         await carrier.send(HttpRequest(method="GET", url=f"{NOWHERE}/v1/models"))

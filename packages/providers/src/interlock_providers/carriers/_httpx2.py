@@ -8,7 +8,7 @@ from interlock_providers.carriers._sdk import MOST_CONNECTIONS, MOST_IDLE_CONNEC
 if TYPE_CHECKING:
     import httpx2
 
-LastStep: TypeAlias = Callable[[str, Iterable[tuple[str, str]]], list[tuple[str, str]]]
+LastStep: TypeAlias = Callable[[str, Iterable[tuple[bytes, bytes]]], list[tuple[bytes, bytes]]]
 """The headers of a request that is about to go to a URL, out of those that the SDK made."""
 
 
@@ -28,7 +28,7 @@ def httpx2_client(
     import httpx2
 
     async def place(request: httpx2.Request) -> None:
-        request.headers = httpx2.Headers(last_step(str(request.url), request.headers.multi_items()))
+        request.headers = httpx2.Headers(last_step(str(request.url), request.headers.raw))
 
     return httpx2.AsyncClient(
         timeout=httpx2.Timeout(read_timeout_s, connect=connect_timeout_s),

@@ -171,7 +171,7 @@ class SdkCarrier(ABC, Generic[Client]):
     extra: ClassVar[str]
     """The extra of this distribution that brings the SDK."""
 
-    introduces: ClassVar[tuple[str, ...]] = ("user-agent",)
+    introduces: ClassVar[tuple[bytes, ...]] = (b"user-agent",)
     """How headers begin in which the SDK says what it is and what it runs on, lower case."""
 
     def __init__(
@@ -224,7 +224,7 @@ class SdkCarrier(ABC, Generic[Client]):
     async def _close(self, client: Client) -> None:
         """Close the client."""
 
-    def _headers(self, url: str, made: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    def _headers(self, url: str, made: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
         """What goes on the wire: the codec's headers, what the SDK says of itself, and the key.
 
         Whatever else the SDK has put into the request (from its environment, its cookies) is left out.
@@ -238,13 +238,17 @@ class SdkCarrier(ABC, Generic[Client]):
         """
         asked = _ASKED.get()
         origin = origin_of(url)
-        headers = [("host", origin.partition("://")[2]), *asked.headers, ("accept-encoding", "identity")]
+        headers = [
+            (b"host", origin.partition("://")[2].encode()),
+            *((name.encode(), value.encode()) for name, value in asked.headers),
+            (b"accept-encoding", b"identity"),
+        ]
         if asked.body is not None or asked.method == "POST":
-            headers.append(("content-length", str(len(asked.body or b""))))
+            headers.append((b"content-length", b"%d" % len(asked.body or b"")))
         headers += [(name, value) for name, value in made if name.lower().startswith(self.introduces)]
         if self._credential is not None:
             self._credential.check(origin)
-            headers.append((self._credential.header, self._credential.value))
+            headers.append((self._credential.header.encode(), self._credential.value.encode()))
         return headers
 
     @asynccontextmanager

@@ -16,7 +16,7 @@ class AnthropicSdkCarrier(SdkCarrier["anthropic.AsyncAnthropic"]):
     """Takes requests to one vendor through `anthropic.AsyncAnthropic`; see `SdkCarrier`."""
 
     extra = "anthropic"
-    introduces = ("user-agent", "x-stainless-")
+    introduces = (b"user-agent", b"x-stainless-")
 
     def _open(self) -> "tuple[anthropic.AsyncAnthropic, StackErrors]":
         import anthropic

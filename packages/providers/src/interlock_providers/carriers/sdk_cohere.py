@@ -25,7 +25,7 @@ class CohereSdkCarrier(SdkCarrier["AsyncClientWrapper"]):
     """Takes requests to one vendor through the wrapper inside `cohere.AsyncClientV2`; see `SdkCarrier`."""
 
     extra = "cohere"
-    introduces = ("user-agent", "x-fern-")
+    introduces = (b"user-agent", b"x-fern-")
 
     def _open(self) -> "tuple[AsyncClientWrapper, StackErrors]":
         import httpx
@@ -48,7 +48,7 @@ class CohereSdkCarrier(SdkCarrier["AsyncClientWrapper"]):
                 event_hooks={"request": [place]},
             ),
         )
-        introduction = tuple(client.get_headers(include_token=False).items())
+        introduction = httpx.Headers(client.get_headers(include_token=False)).raw
         errors = StackErrors(
             slow=(httpx.TimeoutException,),
             packed=(httpx.DecodingError,),

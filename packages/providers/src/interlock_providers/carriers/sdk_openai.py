@@ -16,7 +16,7 @@ class OpenAISdkCarrier(SdkCarrier["openai.AsyncOpenAI"]):
     """Takes requests to one vendor through `openai.AsyncOpenAI`; see `SdkCarrier`."""
 
     extra = "openai"
-    introduces = ("user-agent", "x-stainless-")
+    introduces = (b"user-agent", b"x-stainless-")
 
     def _open(self) -> "tuple[openai.AsyncOpenAI, StackErrors]":
         import openai
