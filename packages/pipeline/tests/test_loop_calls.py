@@ -173,6 +173,19 @@ async def test_broken_arguments_are_told_to_the_model() -> None:
     assert result.stop is StopReason.ANSWERED
 
 
+@pytest.mark.promise("P3")
+async def test_arguments_with_one_reading_are_read_and_it_is_told() -> None:
+    """The call is made with what they mean, and a warning holds what the model wrote."""
+    workshop = Workshop()
+    runner = pipeline(workshop, calls("read", arguments="{'n': True,}"))
+    told = [item async for item in runner.events(request())]
+    assert workshop.contexts[0].arguments == {"n": True}
+    warnings = [item.data for item in told if isinstance(item, Event) and item.kind is EventKind.WARNING]
+    (words,) = [str(data["message"]) for data in warnings]
+    assert "{'n': True,}" in words
+    assert "as Python writes it" in words
+
+
 async def test_a_result_is_filed_under_its_own_call() -> None:
     """Whatever ids an executor writes: a vendor refuses an answer to nobody."""
     result = await pipeline(Workshop(), calls("read")).run(request())

@@ -22,6 +22,8 @@ from interlock_core.errors import (
     QuotaExceededError,
     RefusedError,
 )
+from interlock_core.jsontypes import dump_json
+from interlock_core.repair import Repaired, repaired
 
 CUT = frozenset({FinishReason.LENGTH, FinishReason.CONTEXT})
 """Ends at which an answer is not whole, though its vendor ended it in good order."""
@@ -131,6 +133,35 @@ def with_own_ids(message: Message, taken: Iterable[str]) -> Message:
         else:
             content.append(part)
     return replace(message, content=tuple(content))
+
+
+def with_readable_arguments(message: Message) -> tuple[Message, tuple[str, ...]]:
+    """The message with the arguments of its calls as JSON, where they can be read in one way only.
+
+    Returns:
+        The message, and a sentence for each call whose arguments were not written so.
+    """
+    content: list[Content] = []
+    told: list[str] = []
+    for part in message.content:
+        mended = _mended(part) if isinstance(part, ToolCall) else None
+        if isinstance(part, ToolCall) and mended is not None:
+            told.append(
+                f"The arguments of {part.name} were no JSON and were read in the one way that they can be: "
+                f"{mended.how}. The model wrote: {part.arguments}"
+            )
+            content.append(replace(part, arguments=dump_json(mended.arguments)))
+        else:
+            content.append(part)
+    return (replace(message, content=tuple(content)) if told else message), tuple(told)
+
+
+def _mended(call: ToolCall) -> Repaired | None:
+    try:
+        call.parsed()
+    except InvalidRequestError:
+        return repaired(call.arguments)
+    return None
 
 
 def is_sendable(message: Message) -> bool:

@@ -8,6 +8,7 @@ is kept, and its messages can be continued.
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from interlock_core import (
     Chunk,
@@ -51,6 +52,7 @@ from interlock_pipeline._answer import (
     format_problem,
     is_sendable,
     why_not_made,
+    with_readable_arguments,
 )
 from interlock_pipeline._budget import BudgetMeter
 from interlock_pipeline._events import Teller
@@ -187,7 +189,14 @@ class ToolCallingPipeline:
         for kind, held in words.items():
             if shown := held.flush():
                 yield tell.event(kind, {"text": shown})
-        run.heard(asked, assembler.completion(created=int(self._clock.now())))
+        answer = assembler.completion(created=int(self._clock.now()))
+        mended: tuple[str, ...] = ()
+        if answer.finish not in CUT:
+            message, mended = with_readable_arguments(answer.message)
+            answer = replace(answer, message=message) if mended else answer
+        run.heard(asked, answer)
+        for sentence in mended:
+            yield tell.warning(sentence)
         yield tell.answered(run.answer)
 
     async def _after_calls(self, run: Run) -> AsyncGenerator[Event, None]:
