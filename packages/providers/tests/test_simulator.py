@@ -123,6 +123,14 @@ async def test_it_answers_what_is_asked_of_it(sdk: openai.AsyncOpenAI) -> None:
         (Failure.no_money(), openai.RateLimitError),
         (Failure.too_long(), openai.BadRequestError),
         (Failure.overloaded(), openai.InternalServerError),
+        (Failure.content_policy(), openai.BadRequestError),
+        (Failure.invalid("Wrong."), openai.BadRequestError),
+        (Failure.model_not_found("gpt-9"), openai.NotFoundError),
+        (Failure.not_found(), openai.NotFoundError),
+        (Failure.permission(), openai.PermissionDeniedError),
+        (Failure.server_error(), openai.InternalServerError),
+        (Failure.timeout(), openai.InternalServerError),
+        (Failure.too_large(), openai.APIStatusError),
         (Failure(status=404), openai.NotFoundError),
         (Failure(status=422), openai.UnprocessableEntityError),
     ],
@@ -134,7 +142,8 @@ async def test_the_official_sdk_raises_its_own_errors(
     server.then(failure)
     with pytest.raises(cls) as caught:
         await sdk.chat.completions.create(model="sim-1", messages=HELLO)
-    assert caught.value.code == failure.code
+    assert (caught.value.status_code, caught.value.code) == (failure.status, failure.code)
+    assert caught.value.type == (failure.kind or "invalid_request_error")
     assert caught.value.request_id == "req_1"
 
 
