@@ -4,11 +4,11 @@ from dataclasses import replace
 
 from interlock_core import Completion, Json, JsonObject, Message, Refusal
 from interlock_core.errors import InvalidRequestError, ProtocolError
-from interlock_core.jsontypes import as_array, as_int, as_object, as_text, dump_json, parse_json
+from interlock_core.jsontypes import as_array, as_int, as_object, as_text
 from interlock_providers.codecs import Headers, Rendered, VendorReply
+from interlock_providers.codecs._answers import broken, forwarded, read_answer
 from interlock_providers.codecs._fields import Fields, to_bytes
 from interlock_providers.codecs._original import AnswerBytes
-from interlock_providers.codecs._splice import splice
 from interlock_providers.codecs.openai_chat._errors import parse_error
 from interlock_providers.codecs.openai_chat._messages import Heard, read_assistant, write_assistant
 from interlock_providers.codecs.openai_chat._notes import (
@@ -26,12 +26,12 @@ _KNOWN = {"id", "object", "created", "model", "choices", "usage", "service_tier"
 def parse_response(body: bytes, sent: Rendered, headers: Headers = ()) -> Completion:
     """Read a vendor's whole answer; see `Codec.parse_response`."""
     provider = sent.target.provider
-    answer = _read_json(body, provider)
+    answer = read_answer(body, provider)
     if answer.get("error") is not None and not answer.get("choices"):
         raise parse_error(VendorReply(status=200, headers=headers, body=body, provider=provider, now=0.0))
     choices = [as_object(item) for item in as_array(answer.get("choices"))]
     if not choices:
-        raise _broken(provider, "no choices")
+        raise broken(provider, "no choices")
     choices.sort(key=lambda choice: as_int(choice.get("index")) or 0)
     heard = Heard(provider, sent.names)
     rest: JsonObject = {name: value for name, value in answer.items() if name not in _KNOWN}
@@ -61,24 +61,6 @@ def parse_response(body: bytes, sent: Rendered, headers: Headers = ()) -> Comple
     return replace(completion, raw=raw)
 
 
-def _read_json(body: bytes, provider: str) -> JsonObject:
-    try:
-        value = parse_json(body)
-    except (ValueError, RecursionError) as exc:
-        raise _broken(provider, "not JSON") from exc
-    if not isinstance(value, dict):
-        raise _broken(provider, "no JSON object")
-    return value
-
-
-def _broken(provider: str, what: str) -> ProtocolError:
-    return ProtocolError(
-        f"The answer of {provider} is {what}.",
-        remedy="Check that its base URL is that of a server of this dialect.",
-        vendor=provider,
-    )
-
-
 def _read_choice(choice: JsonObject, heard: Heard, rest: JsonObject, *, last: bool) -> Message:
     note: JsonObject = {"answer": rest}
     taken = {"index", "message"} if last else {"index", "message", "finish_reason", "logprobs"}
@@ -97,14 +79,8 @@ def _read_choice(choice: JsonObject, heard: Heard, rest: JsonObject, *, last: bo
 
 def render_response(completion: Completion, interlock: JsonObject | None = None) -> bytes:
     """Write a whole answer for a client; see `Codec.render_response`."""
-    raw = completion.raw
-    told_before = interlock is not None and raw is not None and b'"interlock"' in raw.body
-    if isinstance(raw, AnswerBytes) and raw.dialect == DIALECT and raw.fits(completion) and not told_before:
-        added = {} if interlock is None else {"interlock": to_bytes(interlock)}
-        model = dump_json(completion.model).encode()
-        if (body := splice(raw.body, replace={"model": model}, add=added)) is not None:
-            return body
-    return to_bytes(_written(completion, interlock))
+    body = forwarded(completion, DIALECT, interlock)
+    return to_bytes(_written(completion, interlock)) if body is None else body
 
 
 def _written(completion: Completion, interlock: JsonObject | None) -> JsonObject:

@@ -4,16 +4,14 @@ import time
 
 from interlock_core import Chunk, CompletionRequest, Json, JsonObject, ToolCallDelta, Usage
 from interlock_core.errors import InterlockError
-from interlock_core.jsontypes import as_object, dump_json, parse_json
 from interlock_providers.codecs._fields import to_bytes
-from interlock_providers.codecs._original import EventBytes, said
-from interlock_providers.codecs._splice import splice
+from interlock_providers.codecs._forward import EventForwarder, told_usage
+from interlock_providers.codecs._original import said
 from interlock_providers.codecs.openai_chat._errors import error_object
 from interlock_providers.codecs.openai_chat._notes import DIALECT
 from interlock_providers.codecs.openai_chat._usage import read_usage, write_finish, write_usage
 
 _DONE = b"data: [DONE]\n\n"
-_MODEL = b'"model"'
 
 
 class ChatStreamRenderer:
@@ -31,21 +29,20 @@ class ChatStreamRenderer:
         self._told: JsonObject | None = None
         self._id = ""
         self._model = request.model
-        self._model_json = b""
-        self._begins = b""
-        self._begun = b""
+        self._named = False
+        self._forwarder = EventForwarder(DIALECT)
         self._spoke: set[int] = set()
 
     def chunk(self, chunk: Chunk) -> bytes:
         """The bytes for a chunk; empty when it only holds what is told at the end."""
         self._id = chunk.id or self._id
-        if not self._model_json or chunk.model not in ("", self._model):
+        if not self._named or chunk.model not in ("", self._model):
             self._model = chunk.model or self._model
-            self._model_json = dump_json(self._model).encode("utf-8", "replace")
-            self._begins = b""
+            self._forwarder.name(self._model)
+            self._named = True
         if chunk.usage is not None:
             self._usage = chunk.usage
-            self._told = _told_usage(chunk) if self._wants_usage else None
+            self._told = told_usage(chunk, DIALECT, read_usage) if self._wants_usage else None
             if _is_empty(chunk):
                 return b""
         elif (forwarded := self._forwarded(chunk)) is not None:
@@ -67,25 +64,9 @@ class ChatStreamRenderer:
         return b"data: %s\n\n" % to_bytes({"error": error_object(error)})
 
     def _forwarded(self, chunk: Chunk) -> bytes | None:
-        raw = chunk.raw
-        if not isinstance(raw, EventBytes) or raw.dialect != DIALECT or not raw.fits(chunk):
-            return None
-        sent = self._renamed(raw.body)
-        if sent is None or not sent.endswith((b"\n\n", b"\r\n\r\n", b"\r\r")):
-            return None
-        self._spoke.add(chunk.choice)
-        return sent
-
-    def _renamed(self, body: bytes) -> bytes | None:
-        """An event with our name of the model; most begin with the same bytes as the one before."""
-        if self._begins and body.startswith(self._begins) and body.count(_MODEL) == 1:
-            return self._begun + body[len(self._begins) :]
-        sent = splice(body, replace={"model": self._model_json}, add={})
-        if sent is not None and body.count(_MODEL) == 1:
-            # What follows the value is the same in both, so its length tells where the value ended.
-            at = body.find(_MODEL) + len(_MODEL)
-            end = sent.find(self._model_json, at) + len(self._model_json)
-            self._begins, self._begun = body[: len(body) - len(sent) + end], sent[:end]
+        sent = self._forwarder.forward(chunk)
+        if sent is not None:
+            self._spoke.add(chunk.choice)
         return sent
 
     def _choices(self, chunk: Chunk) -> list[Json]:
@@ -127,18 +108,6 @@ class ChatStreamRenderer:
 def _is_empty(chunk: Chunk) -> bool:
     """Whether a chunk tells usage and what belongs to it, and nothing of the answer."""
     return said(chunk) == said(Chunk(choice=chunk.choice))
-
-
-def _told_usage(chunk: Chunk) -> JsonObject | None:
-    """The vendor's own words for the usage, which may say more than ours; None when they are not those."""
-    raw = chunk.raw
-    if raw is None or raw.dialect != DIALECT:
-        return None
-    try:
-        told = as_object(parse_json(raw.body[raw.body.find(b"{") : raw.body.rfind(b"}") + 1])).get("usage")
-    except (ValueError, RecursionError):
-        return None
-    return as_object(told) if read_usage(told) == chunk.usage else None
 
 
 def _write_piece(piece: ToolCallDelta) -> JsonObject:
