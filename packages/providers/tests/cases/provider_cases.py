@@ -240,7 +240,10 @@ class PriceRow:
 
 @dataclass(frozen=True, kw_only=True)
 class CostCase:
-    """One usage object of a vendor and what it costs; the fields are told in the head of the table."""
+    """One usage object of a vendor and what it costs, None where that is not known.
+
+    The fields are told in the head of the table.
+    """
 
     id: str
     title: str
@@ -253,6 +256,7 @@ class CostCase:
     expected: tuple[Mapping[str, int], ...]
     requests: Mapping[str, int]
     cost_micro_usd: int | None
+    by_hand: str
 
 
 def _price(value: Json) -> PriceRow:
@@ -281,7 +285,8 @@ def _cost(row: JsonObject) -> CostCase:
         tiers={name: _price(tier) for name, tier in as_object(row.get("tiers")).items()},
         expected=tuple(counts(usage) for usage in expected),
         requests=counts(row.get("requests")),
-        cost_micro_usd=as_int(row.get("cost_micro_usd")),
+        cost_micro_usd=None if row.get("cost_micro_usd") == "unknown" else number_of(row, "cost_micro_usd"),
+        by_hand=as_text(row.get("by_hand")) or "",
     )
 
 

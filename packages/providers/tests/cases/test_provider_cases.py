@@ -1,7 +1,9 @@
 """The tables of cases are whole: what judges other code must itself be right."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import fields
+from decimal import Decimal
 
 import pytest
 
@@ -10,7 +12,7 @@ from interlock_core.completion import Usage
 from interlock_core.errors import InterlockError
 from interlock_core.jsontypes import parse_json
 
-from .provider_cases import HERE, StreamCase, error_cases, stream_cases
+from .provider_cases import HERE, CostCase, PriceRow, StreamCase, cost_cases, error_cases, stream_cases
 
 DIALECTS = {"openai-chat", "openai-responses", "anthropic-messages", "mistral", "cohere-v2"}
 LEAST_ERRORS = {"openai": 30, "anthropic": 30, "mistral": 30, "cohere": 30, "compatible": 12}
@@ -191,4 +193,87 @@ def test_the_usage_of_streams_has_the_names_of_core() -> None:
         for usage in usages
         if usage.get("cache_read_tokens", 0) + usage.get("cache_write_tokens", 0) > usage["input_tokens"]
         or usage.get("reasoning_tokens", 0) > usage["output_tokens"]
+    ] == []
+
+
+KINDS = {"input", "output", "cache_read", "cache_write", "cache_write_1h", "audio_input", "audio_output"}
+COUNTED = {"web_search_requests", "web_fetch_requests", "search_units", "classifications"}
+
+
+def price_rows(case: CostCase) -> Iterator[PriceRow]:
+    """Every price row of a cost case."""
+    for row in (case.price, *case.tiers.values()):
+        yield row
+        if row.over is not None:
+            yield row.over
+
+
+def hand_sum(words: str) -> Decimal:
+    """The sum of products that stands before the equals sign."""
+    products = words.partition(" = ")[0].split(" + ")
+    pairs = [product.split(" * ") for product in products]
+    return sum((Decimal(tokens) * Decimal(price) for tokens, price in pairs), Decimal(0))
+
+
+def test_there_are_two_hundred_cost_cases_with_ids_and_sources() -> None:
+    """A quarter of them can be checked by hand, and every dialect has some."""
+    cases = cost_cases()
+    assert len({case.id for case in cases}) == len(cases) == 200
+    assert [case.id for case in cases if not case.source.strip() or not case.title.strip()] == []
+    assert sum(1 for case in cases if case.by_hand) >= 50
+    assert {case.dialect for case in cases} == DIALECTS | {
+        "openai-embeddings",
+        "mistral-embeddings",
+        "cohere-embeddings",
+        "cohere-rerank",
+    }
+
+
+def test_the_sums_by_hand_are_the_costs() -> None:
+    """Exact products, summed, and rounded half up once."""
+    wrong = [
+        case.id
+        for case in cost_cases()
+        if case.by_hand and int(hand_sum(case.by_hand) + Decimal("0.5")) != case.cost_micro_usd
+    ]
+    assert wrong == []
+
+
+def test_cost_cases_without_usage_are_unknown() -> None:
+    """And never zero; but a usage of nothing costs nothing."""
+    without = [case for case in cost_cases() if case.usage is None]
+    assert {case.cost_micro_usd for case in without} == {None}
+    assert [case.id for case in without if case.expected] == []
+    assert any(case.cost_micro_usd == 0 and case.expected for case in cost_cases())
+    assert sum(1 for case in cost_cases() if case.cost_micro_usd is None and case.expected) >= 10
+
+
+def test_the_expected_usage_of_cost_cases_has_the_names_of_core() -> None:
+    """Parts are contained in their totals, and requests have names that the vendors use."""
+    names = {field.name for field in fields(Usage)} - {"requests", "exact"}
+    assert {name for case in cost_cases() for usage in case.expected for name in usage} <= names
+    assert {name for case in cost_cases() for name in case.requests} <= COUNTED
+    wrong = [
+        case.id
+        for case in cost_cases()
+        for usage in case.expected
+        if usage.get("cache_read_tokens", 0) + usage.get("cache_write_tokens", 0) > usage["input_tokens"]
+        or usage.get("cache_write_1h_tokens", 0) > usage.get("cache_write_tokens", 0)
+        or usage.get("reasoning_tokens", 0) > usage["output_tokens"]
+    ]
+    assert wrong == []
+
+
+def test_the_price_rows_of_cost_cases_are_whole() -> None:
+    """Known names, no negative price, and a step that is dearer than what stands below it."""
+    rows = [row for case in cost_cases() for row in price_rows(case)]
+    assert {name for row in rows for name in row.tokens} == KINDS
+    assert {name for row in rows for name in row.requests} <= COUNTED
+    assert min(price for row in rows for price in (*row.tokens.values(), *row.requests.values())) == 0
+    steps = [row for row in rows if row.over is not None]
+    assert {row.over_tokens for row in steps} >= {100_000, 200_000, 272_000}
+    assert [
+        row
+        for row in steps
+        if row.over is not None and any(row.over.tokens[name] < price for name, price in row.tokens.items())
     ] == []
