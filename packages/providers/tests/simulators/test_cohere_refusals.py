@@ -153,9 +153,10 @@ CHATS: list[tuple[JsonObject, int, str]] = [
     (shown({"url": IMAGE, "detail": "original"}), 400, "image_url.detail must be one of auto, low, high."),
     (shown({"url": "AAAA"}), 400, "image_url.url must be a web address or an image in a data URI"),
     (shown({"url": "data:text/plain;base64,AAAA"}), 400, "image_url.url must be"),
-    (answered("f_1", "f_2"), 400, "tool_call_id 'f_2' is not of an earlier tool call"),
+    (answered("f_1", "f_2"), 400, "tool call id not found in previous tool calls"),
     ({"stop_sequences": [*"abcdef"]}, 400, "stop_sequences must have at most 5 elements"),
-    ({"temperature": -1}, 400, "temperature must be between 0 and 2 inclusive"),
+    ({"temperature": -1}, 400, "temperature must be between 0 and 1.0 inclusive."),
+    ({"temperature": 1.5}, 400, "temperature must be between 0 and 1.0 inclusive."),
     ({"frequency_penalty": 1.5}, 400, "frequency_penalty must be between 0 and 1 inclusive"),
     ({"presence_penalty": -0.5}, 400, "presence_penalty must be between"),
     ({"k": 501}, 400, "k must be between 0 and 500"),
@@ -166,7 +167,8 @@ CHATS: list[tuple[JsonObject, int, str]] = [
     ({"tool_choice": "auto"}, 400, "tool_choice must be one of REQUIRED, NONE."),
     ({"tool_choice": "REQUIRED"}, 400, "tool_choice REQUIRED needs tools"),
     ({"tools": [tool("a-b")]}, 400, "tool names can only contain certain characters (A-Za-z0-9_)"),
-    ({"tools": [tool("1a")]}, 400, "can't begin with a digit"),
+    ({"tools": [tool("1a")]}, 400, "(provided name: '1a')."),
+    ({"tools": [tool("é")]}, 400, "can't begin with a digit"),
     (
         {"tools": [{"type": "function", "function": {"name": "f"}}]},
         400,
@@ -186,7 +188,18 @@ CHATS: list[tuple[JsonObject, int, str]] = [
     (
         {"response_format": {"type": "json_object", "json_schema": {"name": "a", "schema": {}}}},
         400,
-        "json_schema must have type 'object' at its top level",
+        "schema must be an object",
+    ),
+    (
+        {"response_format": {"type": "json_object", "json_schema": {"type": "object", "required": ["a"]}}},
+        400,
+        "required field a not found in properties",
+    ),
+    ({"messages": [USER, {"role": "tool", "content": "4"}]}, 400, "tool call id must be provided"),
+    (
+        {"messages": [USER, {"role": "assistant", "tool_calls": [{"id": "a"}, {"id": "a"}]}]},
+        400,
+        "cannot have duplicate tool ids",
     ),
     ({"response_format": {"type": "json_object"}, "tools": [tool("f")]}, 400, "not supported with tools"),
     ({"response_format": {"type": "json_object"}, "documents": ["a"]}, 400, "not supported with RAG"),
@@ -218,7 +231,12 @@ EMBEDS: list[tuple[JsonObject, int, str]] = [
     ({"images": [IMAGE]}, 400, "exactly one of texts, images and inputs"),
     ({"texts": []}, 400, "texts must not be empty"),
     ({"texts": [*"a" * 97]}, 400, "total number of texts must be at most 96 - received 97"),
-    ({"texts": None, "images": ["https://example.com/a.png"]}, 400, "images must be data URIs"),
+    ({"texts": None, "images": [IMAGE]}, 400, "images must be used with input_type=image"),
+    (
+        {"texts": None, "input_type": "image", "images": ["https://example.com/a.png"]},
+        400,
+        "images must be data URIs",
+    ),
     ({"embedding_types": ["int4"]}, 400, "embedding_types must be one of float"),
     ({"truncate": "AUTO"}, 400, "truncate must be one of NONE"),
     ({"dimensions": 4}, 422, "unknown field: parameter 'dimensions'"),
@@ -242,7 +260,10 @@ async def test_it_refuses_embeddings(
 
 async def test_a_model_is_required(strict_cohere: CohereServer) -> None:
     """As are messages; the first is named."""
-    assert await told(strict_cohere, {"messages": [USER]}) == (400, "model is required")
+    assert await told(strict_cohere, {"messages": [USER]}) == (
+        400,
+        "a model parameter is required for this endpoint.",
+    )
     assert await told(strict_cohere, {"model": "sim-1"}) == (400, "messages is required")
 
 
@@ -253,3 +274,16 @@ async def test_a_body_that_is_no_json_is_refused(strict_cohere: CohereServer, pa
         answer = await client.post(f"{strict_cohere.url}{path}", content=b"{")
     assert answer.status_code == 400
     assert (as_text(as_object(parse_json(answer.content))["message"]) or "").startswith("invalid request: ")
+
+
+async def test_limits_say_when_they_end() -> None:
+    """And no more how many calls are left."""
+    given = Failure(status=429, headers=(("x-ratelimit-reset", "9"),))
+    async with CohereServer(reset_at=1_800_000_030) as server:
+        server.then(Failure.rate_limit(1), given)
+        async with httpx.AsyncClient() as plain:
+            answers = [await plain.post(f"{server.url}/v2/chat", json=ASK) for _ in range(2)]
+    assert [one.headers.get_list("x-ratelimit-reset") for one in answers] == [["1800000030"], ["9"]]
+    assert answers[0].headers["retry-after"] == "1"
+    assert answers[0].headers["x-trial-endpoint-call-limit"] == "20"
+    assert all("x-trial-endpoint-call-remaining" not in one.headers for one in answers)

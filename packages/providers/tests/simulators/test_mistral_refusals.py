@@ -3,9 +3,9 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 
 import httpx2
-import pydantic
 import pytest
 from mistralai.client import errors, models
+from mistralai.client.types import BaseModel
 
 from interlock_core import Json, JsonObject
 from interlock_core.jsontypes import as_object, as_text, dump_json, parse_json
@@ -33,7 +33,7 @@ async def send(
 def test_it_knows_the_fields_that_the_sdk_knows() -> None:
     """No more and no fewer."""
 
-    def names(model: type[pydantic.BaseModel]) -> set[str]:
+    def names(model: type[BaseModel]) -> set[str]:
         return {field.alias or name for name, field in model.model_fields.items()}
 
     assert set(CHAT.fields) == names(models.ChatCompletionRequest)

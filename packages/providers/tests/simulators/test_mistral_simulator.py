@@ -4,9 +4,9 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from typing import TypeVar
 
 import httpx2
-import pydantic
 import pytest
 from mistralai.client import Mistral, errors, models
+from mistralai.client.types import BaseModel
 
 from interlock_core import Json, JsonObject
 from interlock_core.jsontypes import as_array, as_object, as_text, dump_json, parse_json
@@ -23,7 +23,7 @@ from interlock_providers.testing import (
     ToolUse,
 )
 
-Model = TypeVar("Model", bound=pydantic.BaseModel)
+Model = TypeVar("Model", bound=BaseModel)
 
 HELLO: list[models.ChatCompletionRequestMessageTypedDict] = [{"role": "user", "content": "hello there"}]
 ASK: JsonObject = {"model": "sim-1", "messages": [{"role": "user", "content": "hello there"}]}

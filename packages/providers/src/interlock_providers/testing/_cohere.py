@@ -29,9 +29,10 @@ class CohereServer(SimulatedVendor):
     - Thoughts and texts are blocks of the content, in their order; the vendor has no field for a refusal: it
       is text. A thought has no signature, and a redacted one no text.
     - What `plan` gives is the plan beside the calls. Any other `RawBlock` is a block of the content.
-    - A `Citation` names a document by its `source`. On a stream citations come after the block; with the mode
-      `FAST` each comes as soon as its passage is said.
-    - A `ToolUse` streams in a start, pieces and an end, numbered among the calls.
+    - A `Citation` names a document by its `source`. On a stream citations come at the end of their block;
+      with the mode `FAST` each comes as soon as its passage is said.
+    - A `ToolUse` streams in a start, pieces and an end, numbered among the calls; where `pieces` is empty,
+      its start says all of it.
     - Prompts count eight tokens more than are billed.
     - `Say.fail` ends a stream with `message-end`, the error's words, and `ERROR` or, for status 504,
       `TIMEOUT`. `Say.finish_details` are further fields of the delta of `message-end`. Without
@@ -41,9 +42,10 @@ class CohereServer(SimulatedVendor):
     It refuses, with 422, fields that its API does not know, also inside messages, such as `index` in a tool
     call; with 404 unknown models; with 400 values of the wrong type or out of range, more than five stop
     sequences, `json_schema` that is no schema of an object, a response format beside tools or documents,
-    images that are neither at an address nor in a data URI, tool results without a call, system messages that
-    are not first, illegal names of tools, and embeddings without `input_type` or with too many texts. It does
-    not check what a schema says beyond its type. Every error has `message` and `id`; a 429 says in
+    images that are neither at an address nor in a data URI, tool results without a call, system messages
+    that are not first, names of tools with other characters than letters, digits and `_` or with a digit
+    first, and embeddings without `input_type` or with too many texts. It does not check what a schema says
+    beyond its type and its required fields. Every error has `message` and `id`; a 429 says in
     `x-ratelimit-reset` when to come back, and no more how many calls are left.
 
     Sources: the types in `cohere.types` and `cohere.v2.types` and the docstrings in `cohere.v2.client`, the

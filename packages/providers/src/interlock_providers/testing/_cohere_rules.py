@@ -127,9 +127,17 @@ EMBED = Shape(
 )
 """The fields of an embedding request."""
 
+_MISSING: Mapping[str, str] = MappingProxyType(
+    {
+        "model": "a model parameter is required for this endpoint.",
+        "messages.tool_call_id": "tool call id must be provided with tool message",
+    }
+)
+"""What the vendor says of some fields that are not there."""
+
 _RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
     {
-        "temperature": (0, 2),
+        "temperature": (0, 1),
         "frequency_penalty": (0, 1),
         "presence_penalty": (0, 1),
         "k": (0, 500),
@@ -155,6 +163,10 @@ def _invalid(words: str) -> Failure:
     return Failure(status=400, message=f"invalid request: {words}")
 
 
+def _plain(words: str) -> Failure:
+    return Failure(status=400, message=words)
+
+
 def _fields_refusal(asked: JsonObject, shape: Shape, models: Sequence[str]) -> Failure | None:
     for flaw in flaws(asked, shape):
         return _flaw(flaw)
@@ -169,13 +181,13 @@ def _flaw(flaw: Flaw) -> Failure:
             words = f"unknown field: parameter '{flaw.names[-1]}' is not a valid field"
             return Failure(status=422, message=words)
         case "missing":
-            return Failure(status=400, message=f"{name} is required")
+            return _plain(_MISSING.get(name, f"{name} is required"))
         case "choice":
             return _invalid(f"{name} must be one of {', '.join(flaw.wanted)}.")
         case "type":
             given = type_of(flaw.value)
             words = f"parameter '{name}' is of type {given} but should be of type {_wanted(flaw)}"
-            return Failure(status=400, message=f"invalid type: {words}")
+            return _plain(f"invalid type: {words}")
 
 
 def _wanted(flaw: Flaw) -> str:
@@ -186,7 +198,8 @@ def _bad_numbers(asked: Mapping[str, Json]) -> Iterator[Failure]:
     for name, (least, most) in _RANGES.items():
         number = as_number(asked.get(name))
         if number is not None and not least <= number <= most:
-            yield _invalid(f"{name} must be between {least:g} and {most:g} inclusive.")
+            top = "1.0" if name == "temperature" else f"{most:g}"
+            yield _invalid(f"{name} must be between {least:g} and {top} inclusive.")
     if len(as_array(asked.get("stop_sequences"))) > 5:
         yield _invalid("stop_sequences must have at most 5 elements.")
     budget = as_number(as_object(asked.get("thinking")).get("token_budget"))
@@ -205,9 +218,14 @@ def _bad_format(asked: Mapping[str, Json]) -> Iterator[Failure]:
         yield _invalid("response_format is not supported with RAG.")
     if asked.get("tools"):
         yield _invalid("response_format is not supported with tools.")
-    schema = form.get("json_schema")
-    if schema is not None and as_object(schema).get("type") != "object":
-        yield _invalid("json_schema must have type 'object' at its top level.")
+    schema = as_object(form.get("json_schema"))
+    if form.get("json_schema") is None:
+        return
+    if schema.get("type") != "object":
+        yield _plain("schema must be an object")
+    for name in as_array(schema.get("required")):
+        if name not in as_object(schema.get("properties")):
+            yield _plain(f"required field {name} not found in properties")
 
 
 def _bad_tools(asked: Mapping[str, Json]) -> Iterator[Failure]:
@@ -217,8 +235,8 @@ def _bad_tools(asked: Mapping[str, Json]) -> Iterator[Failure]:
         name = as_text(as_object(as_object(tool).get("function")).get("name")) or ""
         if not _TOOL_NAME.fullmatch(name):
             yield _invalid(
-                "tool names can only contain certain characters (A-Za-z0-9_) and can't begin with a digit, "
-                f"unlike '{name}'."
+                "tool names can only contain certain characters (A-Za-z0-9_) and can't begin with a digit "
+                f"(provided name: '{name}')."
             )
 
 
@@ -226,18 +244,28 @@ def _bad_messages(asked: Mapping[str, Json]) -> Iterator[Failure]:
     messages = [as_object(message) for message in as_array(asked.get("messages"))]
     if not messages:
         yield _invalid("messages must not be empty.")
-    known: set[str] = set()
     spoken = False
     for message in messages:
         if message["role"] == "system" and spoken:
-            yield Failure(status=400, message="system turn must be the first in the list")
+            yield _plain("system turn must be the first in the list")
         spoken = spoken or message["role"] != "system"
-        known.update(as_text(as_object(call)["id"]) or "" for call in as_array(message.get("tool_calls")))
-        if message["role"] == "tool" and message["tool_call_id"] not in known:
-            yield _invalid(f"tool_call_id '{message['tool_call_id']}' is not of an earlier tool call.")
         if message["role"] == "user" and not message["content"]:
-            yield Failure(status=400, message="message must not be empty in a turn")
+            yield _plain("message must not be empty in a turn")
         yield from _bad_images(message)
+    yield from _bad_ids(messages)
+
+
+def _bad_ids(messages: Sequence[JsonObject]) -> Iterator[Failure]:
+    """Calls of the same id, and results of no call."""
+    known: set[Json] = set()
+    for message in messages:
+        for call in as_array(message.get("tool_calls")):
+            name = as_text(as_object(call)["id"])
+            if name in known:
+                yield _plain("cannot have duplicate tool ids")
+            known.add(name)
+        if message["role"] == "tool" and message["tool_call_id"] not in known:
+            yield _plain("tool call id not found in previous tool calls")
 
 
 def _bad_images(message: Mapping[str, Json]) -> Iterator[Failure]:
@@ -263,5 +291,7 @@ def _bad_inputs(asked: Mapping[str, Json]) -> Iterator[Failure]:
             yield _invalid(f"{name} must not be empty.")
         if number > 96 and name != "images":
             yield _invalid(f"total number of {name} must be at most 96 - received {number}")
+    if asked.get("images") and asked.get("input_type") not in {None, "image"}:
+        yield _invalid("images must be used with input_type=image")
     if any(not _is_image(as_text(image) or "") for image in as_array(asked.get("images"))):
         yield _invalid("images must be data URIs of an image.")

@@ -215,7 +215,7 @@ class _Cites:
     Attributes:
         listed: The citations.
         first: Number of the first.
-        fast: Each comes as soon as its passage is said, rather than after the block.
+        fast: Each comes as soon as its passage is said, rather than at the end of the block.
     """
 
     listed: Sequence[JsonObject]
@@ -259,8 +259,8 @@ def _content_frames(block: Block, index: int, cites: _Cites, logprobs: Iterator[
         yield Frame(body if item is None else {**body, "logprobs": item}, "piece")
         yield from cites.due(said + len(piece), said)
         said += len(piece)
-    yield Frame({"type": "content-end", "index": index}, "close")
     yield from cites.rest()
+    yield Frame({"type": "content-end", "index": index}, "close")
 
 
 def _pieces(block: Block) -> Iterator[str]:
@@ -276,7 +276,7 @@ def _pieces(block: Block) -> Iterator[str]:
 
 
 def _call_frames(call: ToolUse, number: int, index: int) -> Iterator[Frame]:
-    made = _call(call, number, index, "")
+    made = _call(call, number, index, call.arguments if call.pieces == () else "")
     yield Frame({"type": "tool-call-start", "index": index, "delta": {"message": {"tool_calls": made}}})
     for piece in pieces_of(call):
         later: JsonObject = {"function": {"arguments": piece}}

@@ -209,7 +209,7 @@ def _deltas(
         if call.pieces is None
         for one in _call_pieces(call, call_id(call, number, index), index, habits)
     ]
-    yield "close", {"tool_calls": whole_calls} if whole_calls else {"content": ""}, {}
+    yield "close", {"content": "", **({"tool_calls": whole_calls} if whole_calls else {})}, {}
 
 
 def _joined(deltas: Iterable[JsonObject]) -> Iterator[JsonObject]:
