@@ -15,6 +15,7 @@ async with OpenAIServer() as vendor:
 | `OpenAIChatServer` | Chat Completions and embeddings, as compatible servers do | bearer token |
 | `AnthropicServer` | Messages, and counting of tokens | bearer token or `x-api-key` |
 | `MistralServer` | Mistral's chat completions and embeddings | bearer token |
+| `CohereServer` | Cohere's chat and embeddings, version 2 | bearer token |
 
 All of them list their models, count requests and connections, and refuse what the vendor refuses: unknown
 fields and models, calls without results, thoughts that are not the vendor's own. What a script says goes out
@@ -33,6 +34,7 @@ log probabilities. A further vendor is a `SimulatedVendor` with its paths and it
 """
 
 from interlock_providers.testing._anthropic import AnthropicServer
+from interlock_providers.testing._cohere import CohereServer
 from interlock_providers.testing._mistral import MistralServer
 from interlock_providers.testing._openai_chat import OpenAIChatServer
 from interlock_providers.testing._responses import OpenAIServer
@@ -53,6 +55,7 @@ from interlock_providers.testing._server import SimulatedVendor
 __all__ = [
     "AnthropicServer",
     "Citation",
+    "CohereServer",
     "Declined",
     "Failure",
     "MistralServer",
