@@ -1,5 +1,6 @@
 """Errors, both ways: by status and code first, by words only where those leave it open."""
 
+import re
 from collections.abc import Mapping
 
 from interlock_core import Json, JsonObject
@@ -10,6 +11,7 @@ from interlock_core.errors import (
     ContextLengthError,
     CredentialError,
     InterlockError,
+    InvalidRequestError,
     NotFoundError,
     OverloadedError,
     PermissionDeniedError,
@@ -77,11 +79,42 @@ _BY_CODE: Mapping[str, type[InterlockError]] = {
         UpstreamRateLimitError,
     ),
     **dict.fromkeys(
-        ("engine_overloaded", "overloaded", "overloaded_error", "server_overloaded", "unavailable_error"),
+        (
+            "engine_overloaded",
+            "overloaded",
+            "overloaded_error",
+            "server_is_overloaded",
+            "server_overloaded",
+            "unavailable_error",
+        ),
         OverloadedError,
     ),
-    **dict.fromkeys(("timeout", "timeout_error", "request_timeout"), UpstreamTimeoutError),
+    **dict.fromkeys(
+        ("timeout", "timeout_error", "request_timeout", "vector_store_timeout"), UpstreamTimeoutError
+    ),
+    **dict.fromkeys(
+        (
+            "data_residency_mismatch",
+            "empty_image_file",
+            "failed_to_download_image",
+            "image_file_not_found",
+            "image_file_too_large",
+            "image_parse_error",
+            "image_too_large",
+            "image_too_small",
+            "invalid_base64_image",
+            "invalid_encrypted_content",
+            "invalid_image",
+            "invalid_image_format",
+            "invalid_image_mode",
+            "invalid_image_url",
+            "unsupported_image_media_type",
+        ),
+        InvalidRequestError,
+    ),
 }
+_SEALED = re.compile(r"\bgAAAA[A-Za-z0-9_\-=.]+")
+"""Sealed reasoning, which the vendor repeats when it cannot read it."""
 _RESETS = tuple(
     (f"x-ratelimit-remaining-{what}", f"x-ratelimit-reset-{what}") for what in ("requests", "tokens")
 )
@@ -90,14 +123,16 @@ _RESETS = tuple(
 def parse_error(reply: VendorReply) -> InterlockError:
     """The typed error that a vendor's error is; see `Codec.parse_error`."""
     error = _error_object(reply.body)
-    status, code = reply.status, word(error.get("code"))
+    status, code, kind = reply.status, word(error.get("code")), word(error.get("type"))
     if status < 400 and code.isdecimal() and 400 <= int(code) < 600:
         status = int(code)
+    elif status < 400 and kind == "invalid_request_error":
+        status = 400
     told = Told(
         status=status,
         code=code,
-        kind=word(error.get("type")),
-        words=shown(as_text(error.get("message")) or ""),
+        kind=kind,
+        words=shown(_SEALED.sub("[sealed]", as_text(error.get("message")) or "")),
         field=as_text(error.get("param")) or None,
         request_id=reply.header("x-request-id") or reply.header("request-id"),
     )

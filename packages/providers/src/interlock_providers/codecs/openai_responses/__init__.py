@@ -1,0 +1,85 @@
+"""The dialect of OpenAI's Responses, which knows sealed reasoning and a row of items for a conversation."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from interlock_core import Completion, CompletionRequest, Json, JsonObject, ToolSpec
+from interlock_core.errors import InterlockError
+from interlock_providers.codecs import (
+    ClientRequest,
+    ErrorReply,
+    Headers,
+    Rendered,
+    StreamParser,
+    StreamRenderer,
+    Target,
+    VendorReply,
+)
+from interlock_providers.codecs.openai_chat import EMBEDDINGS, _errors, _models
+from interlock_providers.codecs.openai_responses import _request_in, _request_out, _response, _tools
+from interlock_providers.codecs.openai_responses._notes import DIALECT
+from interlock_providers.codecs.openai_responses._stream_in import ResponsesStreamParser
+from interlock_providers.codecs.openai_responses._stream_out import ResponsesStreamRenderer
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIResponses:
+    """The codec of the dialect `openai-responses`; see `interlock_providers.codecs.Codec`."""
+
+    dialect: str = DIALECT
+    models_path: str = "/models"
+    models_headers: Headers = (("accept", "application/json"),)
+
+    def parse_request(self, body: bytes, headers: Headers = ()) -> ClientRequest:
+        """Read a client's request."""
+        return _request_in.parse_request(body, headers)
+
+    def render_request(self, request: CompletionRequest, target: Target, *, stream: bool) -> Rendered:
+        """Write a request for a vendor."""
+        return _request_out.render_request(request, target, stream=stream)
+
+    def parse_response(self, body: bytes, sent: Rendered, headers: Headers = ()) -> Completion:
+        """Read a vendor's whole answer."""
+        return _response.parse_response(body, sent, headers)
+
+    def render_response(self, completion: Completion, interlock: JsonObject | None = None) -> bytes:
+        """Write a whole answer for a client."""
+        return _response.render_response(completion, interlock)
+
+    def render_tools(self, tools: Sequence[ToolSpec], *, strict: bool | None = None) -> list[Json]:
+        """Tools as this dialect defines them."""
+        return _tools.render_tools(tools, strict=strict)
+
+    def parse_stream(self, sent: Rendered, *, attempts: int = 1, now: float = 0.0) -> StreamParser:
+        """A reader for a vendor's stream."""
+        return ResponsesStreamParser(sent, attempts=attempts, now=now)
+
+    def render_stream(self, request: CompletionRequest, *, created: int | None = None) -> StreamRenderer:
+        """A writer for the stream toward a client."""
+        return ResponsesStreamRenderer(request, created=created)
+
+    def parse_models(self, body: bytes, provider: str) -> tuple[str, ...]:
+        """Names of the models that a vendor lists."""
+        return _models.parse_models(body, provider)
+
+    def render_models(self, models: Sequence[tuple[str, str]], *, created: int = 0) -> bytes:
+        """A list of models for a client."""
+        return _models.render_models(models, created=created)
+
+    def render_model(self, model: str, owner: str, *, created: int = 0) -> bytes:
+        """One model for a client."""
+        return _models.render_model(model, owner, created=created)
+
+    def parse_error(self, reply: VendorReply) -> InterlockError:
+        """The typed error that a vendor's error is."""
+        return _errors.parse_error(reply)
+
+    def render_error(self, error: InterlockError) -> ErrorReply:
+        """An error as clients of the dialect expect it."""
+        return _errors.render_error(error)
+
+
+CODEC = OpenAIResponses()
+"""The codec."""
+
+__all__ = ["CODEC", "DIALECT", "EMBEDDINGS", "OpenAIResponses"]
