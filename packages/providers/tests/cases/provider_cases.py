@@ -44,7 +44,7 @@ class ErrorCase:
     retry_after_max: float | None
     vendor_codes: tuple[str, ...]
     request_id: str | None
-    field: str | None
+    fields: tuple[str, ...]
     secrets: tuple[str, ...]
     key: str
     now: datetime
@@ -104,6 +104,7 @@ def _body(row: JsonObject) -> bytes:
 
 def _error(row: JsonObject, table: JsonObject) -> ErrorCase:
     code = as_text(row.get("vendor_code"))
+    field = as_text(row.get("field"))
     return ErrorCase(
         id=text_of(row, "id"),
         title=text_of(row, "title"),
@@ -122,7 +123,7 @@ def _error(row: JsonObject, table: JsonObject) -> ErrorCase:
         retry_after_max=as_number(row.get("retry_after_max")),
         vendor_codes=() if code is None else (code, *texts_of(row.get("vendor_code_or"))),
         request_id=as_text(row.get("request_id")),
-        field=as_text(row.get("field")),
+        fields=() if field is None else (field, *texts_of(row.get("field_or"))),
         secrets=texts_of(row.get("secret")),
         key=text_of(table, "key"),
         now=datetime.fromisoformat(text_of(table, "now")),
