@@ -72,6 +72,29 @@ async def test_a_provider_without_its_key_costs_only_its_own_requests(
             await runtime.models.check(["acm"])
 
 
+async def test_a_check_asks_the_cheapest_model_and_tells_what_it_cost(
+    make: Callable[..., Settings], vendor: OpenAIChatServer
+) -> None:
+    """A list alone does not show that a model answers: a bill that is not paid shows only there."""
+    facts = {
+        "acme/small": ModelSettings(input_usd=1.0, output_usd=2.0),
+        "acme/large": ModelSettings(input_usd=3.0, output_usd=4.0),
+    }
+    async with Runtime.open(replace(make(), models=facts), environment=NOTHING) as runtime:
+        vendor.then(Say("ok"))
+        (well,) = await runtime.models.check(["acme"])
+        assert (well.ok, well.asked, well.code) == (True, "acme/small", None)
+        assert well.cost is not None
+        assert f"{well.cost.as_usd:.6f}" in well.detail
+        vendor.then(Failure.no_money())
+        (unpaid,) = await runtime.models.check(["acme"])
+        assert (unpaid.ok, unpaid.code, unpaid.asked) == (False, "billing", "acme/small")
+        asked = len(vendor.requests)
+        (listed,) = await runtime.models.check(["acme"], ask=False)
+        assert (listed.ok, listed.asked) == (True, None)
+        assert all(request.method == "GET" for request in vendor.requests[asked:])
+
+
 async def test_a_key_in_a_file_beside_the_configuration_is_read(
     make: Callable[..., Settings], tmp_path: Path, vendor: OpenAIChatServer
 ) -> None:

@@ -18,6 +18,7 @@ from interlock_core.errors import (
     SchemaError,
     UnsupportedError,
 )
+from interlock_core.jsontypes import as_array, as_object
 from interlock_core.testing import LoopbackServer, ScriptedApprover, json_answer
 from interlock_runtime import Runtime, Settings, SpecificationJob
 from interlock_runtime._access import local_user
@@ -338,8 +339,13 @@ async def test_documents_are_converted_for_those_who_ask(home: Path, shop: Path)
         assert await runtime.tools.convert([str(shop)])
         with pytest.raises(UnsupportedError, match="strict"):
             await runtime.tools.convert([str(shop)], strict=True)
-        with pytest.raises(UnsupportedError, match="cohere"):
-            await runtime.tools.convert([str(shop)], dialect="cohere")
+        (document,) = as_array(report["documents"])
+        tools = as_object(as_object(document)["tools"])
+        assert sorted(tools) == ["anthropic", "cohere", "local", "mistral", "openai"]
+        assert len({len(as_array(listed)) for listed in tools.values()}) == 1
+        assert "input_schema" in as_object(as_array(tools["anthropic"])[0])
+        with pytest.raises(UnsupportedError, match="gemini"):
+            await runtime.tools.convert([str(shop)], dialect="gemini")
 
 
 async def test_a_missing_token_is_told_before_a_model_is_asked(home: Path, github: GitHubStandIn) -> None:

@@ -9,7 +9,9 @@ from typing import cast
 
 from interlock_core import (
     Call,
+    Completion,
     CompletionRequest,
+    Embeddings,
     ModelInfo,
     Money,
     Price,
@@ -20,6 +22,7 @@ from interlock_core import (
 )
 from interlock_core.errors import ConfigurationError, InterlockError, NotFoundError
 from interlock_core.http import Egress, HttpClient
+from interlock_core.messages import user
 from interlock_core.nearest import suggestion
 from interlock_core.tokens import EstimatingCounter
 from interlock_observability import ProviderMetricsCollector
@@ -37,6 +40,9 @@ from interlock_runtime._wrapped import DescribedProvider, LazyProvider
 from interlock_runtime.settings import ModelSettings, PolicySettings, ProviderKind, ProviderSettings, Settings
 
 _LOCAL = "local"
+_FEW_TOKENS = 16
+"""The least that every vendor takes as a limit."""
+
 _FROM_ENVIRONMENT = "environment"
 _BUILT_IN = "built in"
 _NO_LIST = frozenset({404, 405, 501})
@@ -62,19 +68,25 @@ class ProviderRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderVerdict:
-    """What came of asking a provider for its models.
+    """What came of asking a provider for its models, and one of them for a few words.
 
     Attributes:
         name: The provider.
-        ok: It answered.
+        ok: It answered whatever it was asked.
         models: How many models it has.
         detail: One sentence.
+        code: The stable code of the error when it is not ok, such as `credential_refused`.
+        asked: The model that was asked, as `provider/model`; None when none was.
+        cost: What that cost; None when its price is unknown.
     """
 
     name: str
     ok: bool
     models: int
     detail: str
+    code: str | None = None
+    asked: str | None = None
+    cost: Money | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,8 +241,14 @@ class Models:
             for name, entry in sorted(self._declared.items())
         ]
 
-    async def check(self, names: Sequence[str] = ()) -> Sequence[ProviderVerdict]:
-        """Ask providers, all or some, for their models.
+    async def check(self, names: Sequence[str] = (), *, ask: bool = True) -> Sequence[ProviderVerdict]:
+        """Ask providers, all or some, for their models, and one model of each for a few words.
+
+        The list shows that a provider is reached and takes its key, the words that it answers and is paid.
+
+        Args:
+            names: The providers; all when empty.
+            ask: Ask a model as well: the cheapest by its price, a few tokens of it.
 
         Raises:
             NotFoundError: There is no such provider.
@@ -243,16 +261,34 @@ class Models:
                     remedy=suggestion(name, self._providers),
                 )
         chosen = names or sorted(self._providers)
-        return await asyncio.gather(*(self._check(name) for name in chosen))
+        return await asyncio.gather(*(self._check(name, ask=ask) for name in chosen))
 
-    async def _check(self, name: str) -> ProviderVerdict:
+    async def _check(self, name: str, *, ask: bool) -> ProviderVerdict:
         try:
             found = await self._providers[name].models()
             listed = await self._reached(name)
         except InterlockError as error:
-            return ProviderVerdict(name=name, ok=False, models=0, detail=str(error))
+            return ProviderVerdict(name=name, ok=False, models=0, detail=str(error), code=error.code)
         detail = f"{len(found)} models" if listed else f"it answers; {len(found)} models are configured"
-        return ProviderVerdict(name=name, ok=True, models=len(found), detail=detail)
+        verdict = ProviderVerdict(name=name, ok=True, models=len(found), detail=detail)
+        chosen = min(found, key=_dearness, default=None) if ask else None
+        return verdict if chosen is None else await self._asked(verdict, chosen)
+
+    async def _asked(self, verdict: ProviderVerdict, model: ModelInfo) -> ProviderVerdict:
+        """The verdict once a model was asked too."""
+        provider = self._providers[verdict.name]
+        try:
+            if model.embedding:
+                answer: Embeddings | Completion = await provider.embed(model.id, ["ok"])
+            else:
+                few = CompletionRequest(model=model.id, messages=(user("Say ok."),), max_tokens=_FEW_TOKENS)
+                answer = await provider.complete(few)
+        except InterlockError as error:
+            detail = f"{verdict.detail}, but {model.id} does not answer: {error}"
+            return replace(verdict, ok=False, detail=detail, code=error.code, asked=model.id)
+        price = "its price is unknown" if answer.cost is None else f"for ${answer.cost.as_usd:.6f}"
+        detail = f"{verdict.detail}; {model.id} answers, {price}"
+        return replace(verdict, detail=detail, asked=model.id, cost=answer.cost)
 
     async def _reached(self, name: str) -> bool:
         """Ask a provider whose models are configured all the same; whether it lists models itself."""
@@ -296,6 +332,12 @@ class Models:
         finally:
             if self._http is not None:
                 await self._http.aclose()
+
+
+def _dearness(model: ModelInfo) -> tuple[bool, bool, int, str]:
+    """Orders models from the one to ask first: a cheap one of known price that answers prompts."""
+    price = model.price
+    return model.embedding, price is None, 0 if price is None else price.input + price.output, model.id
 
 
 def _threads() -> int:
@@ -356,8 +398,8 @@ def _origins(providers: Mapping[str, DeclaredProvider]) -> tuple[str, ...]:
 
 
 def _price(name: str, entry: ModelSettings, providers: Mapping[str, DeclaredProvider]) -> Price | None:
-    read = entry.cache_read_usd
-    if entry.input_usd is None and entry.output_usd is None and read is None:
+    stated = (entry.input_usd, entry.output_usd, entry.cache_read_usd, entry.cache_write_usd)
+    if all(dollars is None for dollars in stated):
         return None
     if entry.input_usd is None or entry.output_usd is None:
         missing = "input_usd" if entry.input_usd is None else "output_usd"
@@ -376,9 +418,14 @@ def _price(name: str, entry: ModelSettings, providers: Mapping[str, DeclaredProv
     return Price(
         input=Money.usd(entry.input_usd).micro_usd,
         output=Money.usd(entry.output_usd).micro_usd,
-        cache_read=None if read is None else Money.usd(read).micro_usd,
+        cache_read=_micro(entry.cache_read_usd),
+        cache_write=_micro(entry.cache_write_usd),
         source="configuration",
     )
+
+
+def _micro(dollars: float | None) -> int | None:
+    return None if dollars is None else Money.usd(dollars).micro_usd
 
 
 def _policy(name: str, entry: PolicySettings) -> Policy:

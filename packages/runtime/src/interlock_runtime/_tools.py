@@ -9,7 +9,6 @@ from interlock_core import (
     Approver,
     Call,
     CallKind,
-    CompletionRequest,
     Guard,
     Json,
     JsonObject,
@@ -23,8 +22,6 @@ from interlock_core import (
     new_id,
 )
 from interlock_core.errors import ConflictError, InvalidRequestError, NotFoundError, UnsupportedError
-from interlock_core.jsontypes import as_array, as_object, parse_json
-from interlock_core.messages import user
 from interlock_core.nearest import suggestion
 from interlock_pipeline import ApprovingExecutor
 from interlock_runtime._documents import DocumentStore, StoredDocument
@@ -46,8 +43,15 @@ if TYPE_CHECKING:
     from interlock_security import AuditLog
     from interlock_tools import ToolRegistry
 
-DIALECTS = ("openai", "local", "all")
-"""For whom `convert` can write tools in this version."""
+_WRITTEN = {
+    "openai": "openai-chat",
+    "anthropic": "anthropic-messages",
+    "mistral": "mistral-chat",
+    "cohere": "cohere-chat",
+    "local": "openai-chat",
+}
+DIALECTS = (*_WRITTEN, "all")
+"""For whom `convert` can write tools."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -314,14 +318,14 @@ class Tools:
             )
         from interlock_tools import convert_documents
 
-        wanted = ("openai", "local") if dialect == "all" else (dialect,)
+        wanted = tuple(_WRITTEN) if dialect == "all" else (dialect,)
         report = await convert_documents(
             sources,
             progress=None
             if progress is None
             else lambda done: progress(f"  {done.source}: {done.operations} operations"),
         )
-        return report.as_json(dict.fromkeys(wanted, _as_vendor_sees))
+        return report.as_json({name: _writer(_WRITTEN[name]) for name in wanted})
 
     # ---- inside
 
@@ -401,12 +405,8 @@ def _fresh_registry() -> "ToolRegistry":
     return ToolRegistry()
 
 
-def _as_vendor_sees(tools: Sequence[ToolSpec]) -> Json:
-    """The tools as they stand in a request to a vendor that speaks OpenAI Chat."""
-    from interlock_providers.codecs import Target, codec
+def _writer(dialect: str) -> Callable[[Sequence[ToolSpec]], Json]:
+    """Writes tools as they stand in a request of a dialect."""
+    from interlock_providers.codecs import codec
 
-    request = CompletionRequest(model="any/model", messages=(user("."),), tools=tuple(tools))
-    rendered = codec("openai-chat").render_request(
-        request, Target(provider="any", model="model"), stream=False
-    )
-    return as_array(as_object(parse_json(rendered.body)).get("tools"))
+    return lambda tools: codec(dialect).render_tools(tools)

@@ -201,6 +201,9 @@ class ModelSettings:
     cache_read_usd: float | None = field(
         default=None, metadata={HELP: "Dollars for a million cached tokens.", BOUNDS: _ANY}
     )
+    cache_write_usd: float | None = field(
+        default=None, metadata={HELP: "Dollars for a million tokens written to the cache.", BOUNDS: _ANY}
+    )
     context_tokens: int | None = field(
         default=None, metadata={HELP: "Most tokens of input and output.", BOUNDS: (1, inf)}
     )

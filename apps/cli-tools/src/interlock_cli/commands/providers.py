@@ -41,17 +41,33 @@ def list_(options: Globals) -> None:
     with_runtime(options, action)
 
 
-@providers.command("check", epilog=examples("interlock providers check", "interlock providers check openai"))
+@providers.command(
+    "check",
+    epilog=examples(
+        "interlock providers check",
+        "interlock providers check openai",
+        "interlock providers check --list-only",
+    ),
+)
 @click.argument("names", nargs=-1)
+@click.option("--list-only", is_flag=True, help="Only ask for the list of models, which costs nothing.")
 @click.pass_obj
-def check(options: Globals, names: tuple[str, ...]) -> None:
-    """Ask each provider for its models and say what came of it."""
+def check(options: Globals, names: tuple[str, ...], list_only: bool) -> None:
+    """Ask each provider for its models, and its cheapest model for a few words; say what came of it."""
 
     async def action(runtime: "Runtime", screen: "Screen") -> None:
-        verdicts = await runtime.models.check(names)
+        verdicts = await runtime.models.check(names, ask=not list_only)
         if screen.as_json:
             found: list[Json] = [
-                {"name": entry.name, "ok": entry.ok, "models": entry.models, "detail": entry.detail}
+                {
+                    "name": entry.name,
+                    "ok": entry.ok,
+                    "models": entry.models,
+                    "detail": entry.detail,
+                    "code": entry.code,
+                    "asked": entry.asked,
+                    "cost_usd": None if entry.cost is None else entry.cost.as_usd,
+                }
                 for entry in verdicts
             ]
             screen.json({"providers": found})
