@@ -117,7 +117,8 @@ async def test_a_stream_can_go_on_until_the_client_leaves(vendor: SimulatedVendo
             await read_until(pieces, b"two")
             if endless:
                 await read_until(pieces, b"two")
-        await vendor.client_left.wait()
+            assert not vendor.client_left.is_set()
+        assert await vendor.client_left.wait()
 
 
 async def test_a_held_stream_says_its_pieces_and_nothing_more(vendor: SimulatedVendor) -> None:
