@@ -190,6 +190,23 @@ async def test_usage_can_be_missing(vendor: AnthropicServer, sdk: anthropic.Asyn
         assert b'"usage"' not in await streamed.read()
 
 
+async def test_broken_arguments_go_out_as_they_are(
+    vendor: AnthropicServer, sdk: anthropic.AsyncAnthropic
+) -> None:
+    """Streamed byte for byte; whole as the text that they are, which no type allows."""
+    broken = Say(calls=(ToolUse("f", '{"n": ', pieces=('{"n"', ": ")),))
+    vendor.then(broken, broken)
+    stream = await sdk.messages.create(model="sim-1", max_tokens=9, messages=HELLO, stream=True)
+    pieces = [
+        event.delta.partial_json
+        async for event in stream
+        if event.type == "content_block_delta" and event.delta.type == "input_json_delta"
+    ]
+    assert pieces == ["", '{"n"', ": "]
+    raw = await sdk.messages.with_raw_response.create(model="sim-1", max_tokens=9, messages=HELLO)
+    assert b'"input":"{\\"n\\": "' in await raw.read()
+
+
 async def test_both_kinds_of_key_are_taken(vendor: AnthropicServer) -> None:
     """A bearer token or `x-api-key`, and nothing else."""
     for headers in ({"authorization": "Bearer sk-x"}, {"x-api-key": "sk-x"}):

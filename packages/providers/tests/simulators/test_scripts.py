@@ -218,6 +218,42 @@ async def test_thoughts_are_told_in_the_extra_field_of_chat(events: "Events") ->
     assert [delta.get("reasoning_content") for delta in deltas] == [None, "hm", " hm", None, None]
 
 
+async def test_pieces_alone_make_the_text(events: "Events") -> None:
+    """A script that gives nothing but pieces says them whole as well, and counts them."""
+    said = Say(pieces=("One t", "wo"))
+    async with OpenAIChatServer(default=said) as vendor, httpx2.AsyncClient() as client:
+        whole = CHAT.validate_json(
+            (await client.post(f"{vendor.url}/chat/completions", json=MESSAGES)).content
+        )
+        async with asking(vendor) as pieces:
+            listed = [data for _, data in await events(pieces) if data != "[DONE]"]
+    chunks = [CHUNK.validate_json(data) for data in listed]
+    assert [chunk.choices[0].delta.content for chunk in chunks] == ["", "One t", "wo", None]
+    assert whole.choices[0].message.content == "One two"
+    assert whole.usage is not None
+    assert whole.usage.completion_tokens == 2
+
+
+async def test_a_failure_comes_after_the_last_piece_of_every_choice() -> None:
+    """The choices speak in turn, and none is cut short."""
+    said = Say("one", others=(Say("two"),), fail=Failure.server_error())
+    async with OpenAIChatServer(default=said) as vendor, asking(vendor, n=2) as pieces:
+        seen = b"".join([piece async for piece in pieces])
+    assert b'"one"' in seen
+    assert b'"two"' in seen
+    assert b"stop" not in seen
+
+
+async def test_own_usage_goes_out_as_it_is() -> None:
+    """And usage that is missing is nowhere."""
+    async with OpenAIChatServer() as vendor, httpx2.AsyncClient() as client:
+        vendor.then(Say("one", usage={"prompt_tokens": 7}), Say("one", usage="missing"))
+        own = await client.post(f"{vendor.url}/chat/completions", json=MESSAGES)
+        none = await client.post(f"{vendor.url}/chat/completions", json=MESSAGES)
+    assert as_object(own.json())["usage"] == {"prompt_tokens": 7}
+    assert "usage" not in as_object(none.json())
+
+
 async def test_choices_can_differ(events: "Events") -> None:
     """Each choice has its own text and finish, whole and streamed."""
     said = Say("One", others=(Say("Two two", finish="length"),))

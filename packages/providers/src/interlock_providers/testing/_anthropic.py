@@ -10,7 +10,7 @@ from interlock_providers.testing import _anthropic_wire as wire
 from interlock_providers.testing._anthropic_rules import VERSIONS, Checked, wrong
 from interlock_providers.testing._script import Failure, Meaning, Say, Scripted, Thought
 from interlock_providers.testing._server import Ask, Endpoint, Frame, Headers, SimulatedVendor
-from interlock_providers.testing._words import count, echo, example_call, example_text
+from interlock_providers.testing._words import count, echo, example_call, example_text, said
 
 _FAILURES: Mapping[Meaning, Failure] = {
     "bad_key": Failure(status=401, message="invalid x-api-key"),
@@ -143,12 +143,12 @@ class _Messages(Endpoint):
         most = as_int(asked.get("max_tokens"))
         if most == 0:
             return Say(finish="max_tokens")
-        said = echo(wire.last_said(asked), most, "max_tokens")
-        text = said.text or ""
+        heard = echo(wire.last_said(asked), most, "max_tokens")
+        text = heard.text or ""
         for stop in as_array(asked.get("stop_sequences")):
             if (sequence := as_text(stop)) and sequence in text:
                 return Say(text.partition(sequence)[0], stop_sequence=sequence)
-        return said
+        return heard
 
     def whole(self, say: Say, ask: Ask) -> JsonObject:
         """A message."""
@@ -173,5 +173,4 @@ class _Messages(Endpoint):
     def _issue(self, say: Say, ask: Ask) -> None:
         for index, block in enumerate(wire.shown(say, ask.body)):
             if isinstance(block, Thought):
-                told = "".join(block.pieces) if block.pieces is not None else block.text
-                self._vendor.issued[wire.sealed(block, ask.number, index)] = told
+                self._vendor.issued[wire.sealed(block, ask.number, index)] = said(block)

@@ -2,11 +2,11 @@
 
 import base64
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from interlock_core import Json, JsonObject
 from interlock_core.jsontypes import as_array, as_object, as_text, dump_json, parse_json
 from interlock_providers.testing._script import (
-    Block,
     Citation,
     Declined,
     Failure,
@@ -17,7 +17,9 @@ from interlock_providers.testing._script import (
     ToolUse,
 )
 from interlock_providers.testing._server import Frame, Headers
-from interlock_providers.testing._words import count, counted, pieces_of, texts_of
+from interlock_providers.testing._words import count, counted, pieces_of, said, texts_of
+
+_Shown: TypeAlias = Thought | Spoken | ToolUse | RawBlock
 
 _KINDS: Mapping[int, str] = {
     401: "authentication_error",
@@ -93,7 +95,7 @@ def sealed(thought: Thought, number: int, index: int) -> str:
     return base64.b64encode(f"sealed thought {index} of answer {number}".encode()).decode()
 
 
-def shown(say: Say, asked: Mapping[str, Json]) -> tuple[Block, ...]:
+def shown(say: Say, asked: Mapping[str, Json]) -> tuple[_Shown, ...]:
     """The parts that become content; what was thought stays untold where the request wants it so."""
     omitted = as_object(asked.get("thinking")).get("display") == "omitted"
     blocks = (block for block in say.blocks() if not isinstance(block, Declined))
@@ -171,22 +173,20 @@ def _message(asked: Mapping[str, Json], number: int) -> JsonObject:
     }
 
 
-def _whole_block(block: Block, number: int, index: int) -> JsonObject:
+def _whole_block(block: _Shown, number: int, index: int) -> JsonObject:
     match block:
         case Spoken():
-            text: JsonObject = {"type": "text", "text": "".join(pieces_of(block))}
+            text: JsonObject = {"type": "text", "text": said(block)}
             return {**text, "citations": _citations(block)} if block.citations else text
         case Thought() if block.redacted:
             return {"type": "redacted_thinking", "data": sealed(block, number, index)}
         case Thought():
             signature = sealed(block, number, index)
-            return {"type": "thinking", "thinking": "".join(pieces_of(block)), "signature": signature}
+            return {"type": "thinking", "thinking": said(block), "signature": signature}
         case ToolUse():
             return {**_call(block, number, index), "input": _parsed(block.arguments)}
         case RawBlock():
             return {**block.block}
-        case Declined():
-            return {"type": "text", "text": block.text}
 
 
 def _call(call: ToolUse, number: int, index: int) -> JsonObject:
@@ -250,7 +250,7 @@ def frames(say: Say, asked: Mapping[str, Json], number: int) -> Iterator[Frame]:
     yield Frame({"type": "message_stop"}, "end")
 
 
-def _streamed_block(block: Block, number: int, index: int) -> tuple[JsonObject, Sequence[JsonObject]]:
+def _streamed_block(block: _Shown, number: int, index: int) -> tuple[JsonObject, Sequence[JsonObject]]:
     """A block as it begins, and what comes after."""
     match block:
         case Spoken():

@@ -6,7 +6,7 @@ from interlock_core import Json, JsonObject
 from interlock_core.jsontypes import as_array, as_object
 from interlock_providers.testing._script import Citation, Declined, Failure, Say, Spoken, Thought, ToolUse
 from interlock_providers.testing._server import Frame
-from interlock_providers.testing._words import CREATED, count, counted, pieces_of, texts_of
+from interlock_providers.testing._words import CREATED, count, counted, pieces_of, said, texts_of
 
 FINGERPRINT = "fp_simulated"
 
@@ -83,9 +83,9 @@ def _annotation(citation: Citation) -> JsonObject:
 
 def _message(say: Say) -> JsonObject:
     blocks = say.blocks()
-    texts = [block.text for block in blocks if isinstance(block, Spoken)]
+    texts = [said(block) for block in blocks if isinstance(block, Spoken)]
     refusals = [block.text for block in blocks if isinstance(block, Declined)]
-    thoughts = [block.text for block in blocks if isinstance(block, Thought) and not block.redacted]
+    thoughts = [said(block) for block in blocks if isinstance(block, Thought) and not block.redacted]
     calls = [block for block in blocks if isinstance(block, ToolUse)]
     message: JsonObject = {
         "role": "assistant",
@@ -168,12 +168,12 @@ def frames(say: Say, request: Mapping[str, Json], answer: str, choices: int) -> 
     def event(listed: list[Json], usage: Json = None) -> JsonObject:
         return {**head, "choices": listed, **({"usage": usage} if asked else {})}
 
-    said = [list(_deltas(say.choice(index))) for index in range(choices)]
-    for number in range(max(map(len, said))):
-        present = [index for index in range(choices) if number < len(said[index])]
+    told = [list(_deltas(say.choice(index))) for index in range(choices)]
+    for number in range(max(map(len, told))):
+        present = [index for index in range(choices) if number < len(told[index])]
         for at, index in enumerate(present):
             logprobs = say.choice(index).logprobs if number == 1 else None
-            listed = [_choice(index, said[index][number], logprobs=logprobs)]
+            listed = [_choice(index, told[index][number], logprobs=logprobs)]
             yield Frame(event(listed), "open" if number == 0 else "same" if at else "piece")
     for index in range(choices):
         yield Frame(event([_choice(index, {}, _finish(say.choice(index)))]), "close")

@@ -7,7 +7,7 @@ from interlock_core.jsontypes import as_array, as_object
 from interlock_providers.testing import _responses_wire as wire
 from interlock_providers.testing._script import Declined, Say, Spoken, Thought, ToolUse
 from interlock_providers.testing._server import Frame
-from interlock_providers.testing._words import pieces_of
+from interlock_providers.testing._words import pieces_of, said
 
 _ENDS = {"completed": "response.completed", "incomplete": "response.incomplete", "failed": "response.failed"}
 
@@ -28,7 +28,7 @@ def _item(item: wire.Item, index: int, say: Say) -> Iterator[Frame]:
     yield Frame({"type": "response.output_item.added", "output_index": index, "item": _begun(item)})
     place: JsonObject = {"item_id": body.get("id"), "output_index": index}
     match item.blocks[0]:
-        case Thought() as thought if not thought.redacted and any(pieces_of(thought)):
+        case Thought() as thought if not thought.redacted and said(thought):
             yield from _content(thought, place) if thought.raw else _summary(thought, place)
         case ToolUse() as call:
             yield from _arguments(call, place)
@@ -56,7 +56,7 @@ def _begun(item: wire.Item) -> JsonObject:
 
 def _summary(thought: Thought, place: JsonObject) -> Iterator[Frame]:
     at: JsonObject = {**place, "summary_index": 0}
-    text = "".join(pieces_of(thought))
+    text = said(thought)
     part, whole = _summary_part(""), _summary_part(text)
     yield Frame({"type": "response.reasoning_summary_part.added", **at, "part": part})
     for piece in pieces_of(thought):
@@ -71,7 +71,7 @@ def _summary_part(text: str) -> JsonObject:
 
 def _content(thought: Thought, place: JsonObject) -> Iterator[Frame]:
     at: JsonObject = {**place, "content_index": 0}
-    text = "".join(pieces_of(thought))
+    text = said(thought)
     part: JsonObject = {"type": "reasoning_text", "text": ""}
     yield Frame({"type": "response.content_part.added", **at, "part": part})
     for piece in pieces_of(thought):

@@ -17,7 +17,7 @@ from interlock_providers.testing._script import (
     Thought,
     ToolUse,
 )
-from interlock_providers.testing._words import CREATED, count, counted, pieces_of, texts_of
+from interlock_providers.testing._words import CREATED, count, counted, said, texts_of
 
 ENCRYPTED = "reasoning.encrypted_content"
 """What a request includes to get reasoning that it can give back by itself."""
@@ -217,7 +217,7 @@ def sealed(thought: Thought, name: str) -> str:
 
 
 def _reasoning(thought: Thought, name: str, *, encrypted: bool) -> JsonObject:
-    text = "".join(pieces_of(thought))
+    text = said(thought)
     told = bool(text) and not thought.redacted
     item: JsonObject = {"id": f"rs_{name}", "type": "reasoning", "summary": []}
     if told and thought.raw:
@@ -255,7 +255,7 @@ def part_of(block: Block, logprobs: Json = None) -> JsonObject:
     if isinstance(block, Declined):
         return {"type": "refusal", "refusal": block.text}
     assert isinstance(block, Spoken)
-    text = "".join(pieces_of(block))
+    text = said(block)
     return {
         "type": "output_text",
         "text": text,

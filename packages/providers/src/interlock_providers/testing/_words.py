@@ -16,11 +16,13 @@ def count(text: str) -> int:
 
 
 def said(block: Block) -> str:
-    """The text of a part of an answer, as far as it is counted."""
+    """The text of a part of an answer, whole: its pieces where the script has them."""
     match block:
         case ToolUse():
             return block.arguments
-        case Thought() | Spoken() | Declined():
+        case Thought() | Spoken():
+            return block.text if block.pieces is None else "".join(block.pieces)
+        case Declined():
             return block.text
         case _:
             return ""
