@@ -15,7 +15,7 @@ from interlock_core.errors import (
     UpstreamError,
     UpstreamRateLimitError,
 )
-from interlock_core.resilience import Breaker, RetryPolicy, retry
+from interlock_core.resilience import Breaker, RetryBudget, RetryPolicy, retry
 from interlock_core.testing import FakeClock
 
 
@@ -231,3 +231,29 @@ async def test_guard_judges_a_probe_by_its_error(error: BaseException, state: st
     assert breaker.state == state
     if state == "half_open":
         assert breaker.allow()
+
+
+@pytest.mark.promise("P4")
+async def test_a_budget_bounds_the_retries_of_all_calls_together() -> None:
+    """Ten calls that fail share the burst and what they earn; none of them is refused its first attempt."""
+    clock, budget = FakeClock(), RetryBudget(ratio=0.2, burst=5)
+    operations = [Failing(*(UpstreamError("down") for _ in range(3))) for _ in range(10)]
+    for operation in operations:
+        with pytest.raises(UpstreamError):
+            await retry(operation, clock=clock, sleep=clock.sleep, budget=budget)
+    assert all(operation.attempts for operation in operations)
+    assert sum(len(operation.attempts) - 1 for operation in operations) == 6
+
+
+@given(st.lists(st.booleans(), max_size=200), st.integers(min_value=0, max_value=5))
+def test_a_budget_never_gives_more_than_its_share(calls: list[bool], burst: int) -> None:
+    """However calls and retries follow each other."""
+    budget = RetryBudget(ratio=0.25, burst=burst)
+    earned = spent = 0
+    for is_call in calls:
+        if is_call:
+            budget.earn()
+            earned += 1
+        else:
+            spent += budget.spend()
+        assert spent <= burst + earned * 0.25

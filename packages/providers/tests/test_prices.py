@@ -132,8 +132,10 @@ def test_tiers_and_requests_are_charged_at_their_own_price() -> None:
     assert price.charge(MILLION, "batch") == Money.usd(12)
     assert price.charge(MILLION, "fast") == Money.usd(48)
     assert price.charge(MILLION, "unheard-of") is None
-    assert price.charge(Usage(requests={"web_search": 3, "web_fetch": 2})) == Money.usd(0.03)
-    assert price.charge(Usage(requests={"web_search": 1}), "batch") == Money.usd(0.01)
+    assert price.charge(Usage(requests={"web_search_requests": 3, "web_fetch_requests": 2})) == Money.usd(
+        0.03
+    )
+    assert price.charge(Usage(requests={"web_search_requests": 1}), "batch") == Money.usd(0.01)
     assert price.charge(Usage(requests={"code_execution": 1})) is None
     assert price.charge(Usage(requests={"code_execution": 0})) == Money(0)
 
@@ -158,3 +160,13 @@ def test_sound_has_its_own_price_or_none() -> None:
     silent = BundledPrices().price("openai/gpt-5.4")
     assert silent is not None
     assert silent.charge(sound) is None
+
+
+@pytest.mark.promise("P5")
+def test_cached_input_without_a_price_makes_the_cost_unknown() -> None:
+    """It may cost less than plain input or more; an estimate says what plain input costs."""
+    price = Price(input=1_000_000, output=0)
+    cached = Usage(input_tokens=10, cache_read_tokens=5)
+    assert price.charge(cached) is None
+    assert price.cost(cached) == Money(10)
+    assert price.charge(Usage(input_tokens=10)) == Money(10)

@@ -37,9 +37,9 @@ class Price:
     Attributes:
         input: Input that is neither read from nor written to a cache.
         output: Output, reasoning included.
-        cache_read: Input read from the cache; as `input` when None.
-        cache_write: Input written to the cache; as `input` when None.
-        cache_write_1h: Input written for an hour; as `cache_write` when None.
+        cache_read: Input read from the cache; unknown when None.
+        cache_write: Input written to the cache; unknown when None.
+        cache_write_1h: Input written for an hour; unknown when None.
         as_of: Day on which the price was read.
         source: Where it was read.
         over_tokens: Input above which every token of the request costs `over`; None for no such step.
@@ -83,8 +83,9 @@ class Price:
     def cost(self, usage: Usage) -> Money:
         """Price of this usage: summed exactly, then rounded half up to the micro-dollar once.
 
-        A part that has no price of its own costs what text costs, and a request without one nothing: for
-        an estimate. What was billed is what `charge` says.
+        A part that has no price of its own costs what plain input or output costs (what is kept for an hour
+        what any write does), and a request without one nothing: for an estimate. What was billed is what
+        `charge` says.
         """
         if self.over is not None and self.over_tokens is not None and usage.input_tokens > self.over_tokens:
             return self.over.cost(usage)
@@ -120,6 +121,9 @@ class Price:
         if self.over is not None and self.over_tokens is not None and usage.input_tokens > self.over_tokens:
             return self.over._covers(usage)
         unpriced = (
+            (usage.cache_read_tokens, self.cache_read),
+            (usage.cache_write_tokens - usage.cache_write_1h_tokens, self.cache_write),
+            (usage.cache_write_1h_tokens, self.cache_write_1h),
             (usage.audio_input_tokens, self.audio_input),
             (usage.audio_output_tokens, self.audio_output),
             (usage.image_output_tokens, self.image_output),

@@ -47,6 +47,36 @@ class RetryPolicy:
         return plain * (1 + self.jitter * (2 * draw - 1))
 
 
+class RetryBudget:
+    """Keeps retries a part of the calls, so that they cannot drown a service that is in trouble already.
+
+    Each call earns a share of a retry; each retry costs one. What is earned is kept up to a burst, which
+    is also what there is at first. The idea is that of the retry budgets of Finagle and gRPC.
+
+    Args:
+        ratio: Retries for each call.
+        burst: Most retries that are kept.
+    """
+
+    __slots__ = ("_burst", "_kept", "_ratio")
+
+    def __init__(self, *, ratio: float = 0.2, burst: int = 20) -> None:
+        self._ratio = ratio
+        self._burst = float(burst)
+        self._kept = float(burst)
+
+    def earn(self) -> None:
+        """A call was made."""
+        self._kept = min(self._kept + self._ratio, self._burst)
+
+    def spend(self) -> bool:
+        """Take one retry; False when there is none left."""
+        if self._kept < 1:
+            return False
+        self._kept -= 1
+        return True
+
+
 def _draw() -> float:
     return int.from_bytes(os.urandom(4), "big") / 0xFFFF_FFFF
 
@@ -69,6 +99,7 @@ async def retry(
     sleep: Callable[[float], Awaitable[None]] = _sleep,
     deadline: float | None = None,
     retryable: Callable[[InterlockError], bool] | None = None,
+    budget: RetryBudget | None = None,
     draw: Callable[[], float] = _draw,
 ) -> T:
     """Call until it succeeds, the error is none to retry, or attempts or time run out.
@@ -81,6 +112,7 @@ async def retry(
         deadline: Point of the monotonic clock after which no further attempt may start.
         retryable: Says which errors to retry; by default those whose class says so. Whether the
             operation may be repeated at all is the caller's to know.
+        budget: Shared by all calls of the same other side; None sets no bound on their retries together.
         draw: Random numbers from 0 to 1 for the jitter.
 
     Returns:
@@ -93,19 +125,19 @@ async def retry(
     clock = clock or SystemClock()
     judge = retryable or _says_retryable
     attempt = 0
+    if budget is not None:
+        budget.earn()
     while True:
         attempt += 1
         try:
             return await operation(attempt)
         except InterlockError as error:
-            if attempt >= policy.attempts or not judge(error):
+            wanted = error.retry_after or 0.0
+            if attempt >= policy.attempts or wanted > policy.max_retry_after_s or not judge(error):
                 raise
-            pause = policy.delay(attempt, draw())
-            if error.retry_after is not None:
-                if error.retry_after > policy.max_retry_after_s:
-                    raise
-                pause = max(pause, error.retry_after)
-            if deadline is not None and clock.monotonic() + pause >= deadline:
+            pause = max(policy.delay(attempt, draw()), wanted)
+            late = deadline is not None and clock.monotonic() + pause >= deadline
+            if late or (budget is not None and not budget.spend()):
                 raise
         await sleep(pause)
 

@@ -28,7 +28,7 @@ from interlock_core.errors import (
     ProtocolError,
     UpstreamTimeoutError,
 )
-from interlock_core.resilience import RetryPolicy, retry
+from interlock_core.resilience import RetryBudget, RetryPolicy, retry
 from interlock_providers import _structured
 from interlock_providers._models import ModelList
 from interlock_providers.carriers import Carrier, Reply, ReplyStream
@@ -44,8 +44,6 @@ T = TypeVar("T")
 
 _MOST_ERROR = 64 * 1024
 _DRAIN_S = 0.1
-_SEALS = "openai-responses"
-"""The dialect that takes sealed reasoning back, where a vendor speaks more than one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +115,7 @@ class HttpProvider:
         self._codec = codec
         self._carrier = carrier
         self._formless: dict[str, _structured.Way] = {}
+        self._budget = RetryBudget()
         self._list = ModelList(
             settings.name, settings.vendor, settings.models, settings.prices, settings.clock
         )
@@ -270,6 +269,7 @@ class HttpProvider:
             clock=clock,
             sleep=self._settings.sleep,
             deadline=deadline,
+            budget=self._budget,
             # A connection that broke can be made again; an answer that the codec cannot read comes again.
             retryable=lambda error: error.retryable and error is not malformed,
         )
@@ -348,7 +348,8 @@ class HttpProvider:
             return codec_of(original.dialect)
         kept = (part for message in request.messages for part in message.content)
         sealed = (isinstance(part, Reasoning) and part.encrypted is not None for part in kept)
-        return codec_of(_SEALS) if _SEALS in spoken and any(sealed) else self._codec
+        taker = self._settings.vendor.sealed
+        return codec_of(taker) if taker is not None and any(sealed) else self._codec
 
     def _error(self, status: int, headers: "Headers", body: bytes) -> InterlockError:
         secret = self._settings.secret

@@ -25,6 +25,7 @@ class Vendor:
         kind: Its name in configuration.
         title: Its name for people.
         dialects: How it is spoken to, the usual one first; empty for a model in this process.
+        sealed: The dialect that takes sealed reasoning back, where that is not the usual one.
         base_url: Where it is, when that is the same for everybody.
         versions: Endings of a base URL that the dialect's paths hold already: an operator may write them.
         key_variables: The environment variables in which its users usually keep its key, the first before
@@ -42,6 +43,7 @@ class Vendor:
     kind: str
     title: str
     dialects: tuple[str, ...] = ()
+    sealed: str | None = None
     base_url: str | None = None
     versions: tuple[str, ...] = ()
     key_variables: tuple[str, ...] = ()
@@ -60,6 +62,7 @@ _ROWS = (
         kind="openai",
         title="OpenAI",
         dialects=("openai-chat", "openai-responses"),
+        sealed="openai-responses",
         base_url="https://api.openai.com/v1",
         key_variables=("OPENAI_API_KEY",),
         needs_key=True,

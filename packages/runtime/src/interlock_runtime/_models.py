@@ -418,14 +418,16 @@ def _price(name: str, entry: ModelSettings, providers: Mapping[str, DeclaredProv
     return Price(
         input=Money.usd(entry.input_usd).micro_usd,
         output=Money.usd(entry.output_usd).micro_usd,
-        cache_read=_micro(entry.cache_read_usd),
-        cache_write=_micro(entry.cache_write_usd),
+        # Who states a price of his own states it for cached input as well, unless he says otherwise.
+        cache_read=_micro(entry.input_usd if entry.cache_read_usd is None else entry.cache_read_usd),
+        cache_write=_micro(entry.input_usd if entry.cache_write_usd is None else entry.cache_write_usd),
+        cache_write_1h=_micro(entry.input_usd if entry.cache_write_usd is None else entry.cache_write_usd),
         source="configuration",
     )
 
 
-def _micro(dollars: float | None) -> int | None:
-    return None if dollars is None else Money.usd(dollars).micro_usd
+def _micro(dollars: float) -> int:
+    return Money.usd(dollars).micro_usd
 
 
 def _policy(name: str, entry: PolicySettings) -> Policy:

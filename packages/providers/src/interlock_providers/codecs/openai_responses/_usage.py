@@ -106,7 +106,7 @@ def read_usage(response: JsonObject) -> Usage | None:
             as_object(into.get("cache_write_tokens_details")), "ttl_12h_tokens", written
         ),
         reasoning_tokens=_part(out, "reasoning_tokens", made),
-        requests={"web_search": searches} if searches is not None and searches > 0 else {},
+        requests={"web_search_requests": searches} if searches is not None and searches > 0 else {},
     )
 
 
