@@ -193,9 +193,7 @@ def ours(vendor: Vendor, origin: str, path: str, carrier: str) -> Ours:
     else:
         assert row.sdk is not None
         carried = import_module(row.sdk).open_carrier(origin, credential)
-    settings = HttpSettings(
-        name="bench", vendor=row, base_url=f"{origin}{path}{vendor.base}", models=(MODEL,), secret=secret
-    )
+    settings = HttpSettings(name="bench", vendor=row, base_url=f"{origin}{path}{vendor.base}", secret=secret)
     return Ours(HttpProvider(settings, codec(vendor.dialect), carried))
 
 

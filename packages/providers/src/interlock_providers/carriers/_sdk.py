@@ -46,6 +46,8 @@ class SdkHeaders(Protocol):
         """Names and values in the order of the wire."""
         ...
 
+    def __contains__(self, name: object, /) -> bool: ...
+
 
 class SdkResponse(Protocol):
     """An answer in an SDK's HTTP stack, whose body was not read, or was read whole."""
@@ -67,6 +69,10 @@ class SdkResponse(Protocol):
 
     def aiter_bytes(self) -> AsyncIterator[bytes]:
         """The decompressed body as it comes."""
+        ...
+
+    def aiter_raw(self) -> AsyncIterator[bytes]:
+        """The body as it comes, compressed if it is; for one that was not read."""
         ...
 
     async def aclose(self) -> None:
@@ -130,7 +136,9 @@ class _Streamed:
         self._errors = errors
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        pieces = self._response.aiter_bytes()
+        response = self._response
+        unpacked = response.is_closed or "content-encoding" in response.headers
+        pieces = response.aiter_bytes() if unpacked else response.aiter_raw()
         try:
             if self._deadline is None:
                 async for piece in pieces:

@@ -76,6 +76,10 @@ class SseReader:
 def _event(block: bytes) -> SseEvent | None:
     if block.startswith(b"data: ") and block.find(b"\n") == len(block) - 2 and b"\r" not in block:
         return SseEvent(block[6:-2], "", block, plain=True)
+    if block.startswith(b"event: ") and block.endswith(b"\n\n") and b"\r" not in block:
+        title, _, rest = block[7:-2].partition(b"\n")
+        if rest.startswith(b"data: ") and b"\n" not in rest:
+            return SseEvent(rest[6:], title.decode("utf-8", "replace"), block)
     data: list[bytes] = []
     name = b""
     lines = [line for line in _LINE_END.split(block) if line]

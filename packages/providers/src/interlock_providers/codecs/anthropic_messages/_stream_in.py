@@ -15,6 +15,7 @@ from interlock_providers.codecs.anthropic_messages._place import BlockBytes, Pla
 from interlock_providers.codecs.anthropic_messages._usage import read_finish, read_tier, read_usage
 
 _BLANK = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_NOTHING_ELSE = said(Chunk())[1:]
 
 
 @dataclass(slots=True)
@@ -175,6 +176,10 @@ class MessagesStreamParser:
         if block is None:
             raise self._broken("goes on with a block that never began")
         delta = as_object(body.get("delta"))
+        text = delta.get("text")
+        if delta.get("type") == "text_delta" and isinstance(text, str) and text:
+            yield self._text(text)
+            return
         chunk = self._said(block, delta)
         if chunk is not None:
             yield self._chunk(chunk)
@@ -226,20 +231,36 @@ class MessagesStreamParser:
             chunk = replace(chunk, finish=read_finish(native), native_finish=native)
         return self._chunk(chunk, told=body)
 
+    def _text(self, text: str) -> Chunk:
+        """As `_chunk`, for the piece of text that most chunks are."""
+        return Chunk(
+            text=text,
+            model=self._sent.target.id,
+            id=self._id,
+            attempts=self._attempts,
+            raw=self._bytes((text, *_NOTHING_ELSE)),
+        )
+
     def _chunk(self, heard: Chunk, *, told: JsonObject | None = None) -> Chunk:
         """The chunk with the bytes that it came from."""
+        raw = self._bytes(said(heard), told)
+        return replace(heard, model=self._sent.target.id, id=self._id, attempts=self._attempts, raw=raw)
+
+    def _bytes(self, heard: tuple[object, ...], told: JsonObject | None = None) -> BlockBytes:
+        """The bytes since the last chunk, which say what was heard; the next ones begin anew."""
+        pending = self._pending
         raw = BlockBytes(
             dialect=DIALECT,
-            body=b"".join(self._pending),
-            said=said(heard),
+            body=pending[0] if len(pending) == 1 else b"".join(pending),
+            said=heard,
             plain=self._plain and not self._odd,
             before=self._before,
             after=self._place,
             told=told,
         )
-        self._pending.clear()
+        pending.clear()
         self._before, self._plain = self._place, True
-        return replace(heard, model=self._sent.target.id, id=self._id, attempts=self._attempts, raw=raw)
+        return raw
 
     def _broken(self, what: str) -> ProtocolError:
         provider = self._sent.target.provider
