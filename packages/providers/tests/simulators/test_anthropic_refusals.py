@@ -13,6 +13,7 @@ TOOL: JsonObject = {"name": "f", "input_schema": {"type": "object"}}
 CALL: JsonObject = {"type": "tool_use", "id": "toolu_1", "name": "f", "input": {}}
 RESULT: JsonObject = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "x"}
 TEXT: JsonObject = {"type": "text", "text": "x"}
+CACHED: JsonObject = {"cache_control": {"type": "ephemeral"}}
 THINKING: JsonObject = {"type": "enabled", "budget_tokens": 1024}
 
 
@@ -22,6 +23,11 @@ def said(*contents: Json) -> JsonObject:
     return {
         "messages": [{"role": roles[index % 2], "content": content} for index, content in enumerate(contents)]
     }
+
+
+def marked(times: int) -> list[Json]:
+    """So many texts, each with a breakpoint of the cache."""
+    return [{**TEXT, **CACHED} for _ in range(times)]
 
 
 @pytest.fixture
@@ -85,6 +91,14 @@ REFUSED: list[tuple[JsonObject, str]] = [
     (said([{"type": "image_url", "image_url": "x"}]), "Input tag 'image_url'"),
     (said("x", [{"type": "document", "source": {}}], "y"), "not permitted in assistant messages"),
     (said([CALL]), "Input tag 'tool_use'"),
+    ({"system": [{"type": "text", "text": ""}]}, "system: text content blocks must be non-empty"),
+    ({"system": [{"type": "image", "source": {}}]}, "system.0: Input tag 'image'"),
+    (said([{"type": "image", "source": {"type": "data"}}]), "image.source: Input tag 'data'"),
+    (said([{"type": "image", "source": {"type": "base64", "media_type": "image/bmp"}}]), "'image/webp'"),
+    (said("x", [CALL], [{**RESULT, "content": [{"type": "json"}]}]), "tool_result.content.0: Input tag"),
+    (said("x", [CALL], [{**RESULT, "content": [{"type": "text", "text": ""}]}]), "must be non-empty"),
+    ({"tools": [{**TOOL, **CACHED}], **said(marked(4))}, "maximum of 4 blocks"),
+    ({**CACHED, "system": marked(4)}, "cache_control may be provided. Found 5"),
     (said("x", [{**CALL, "id": "a b"}], [RESULT]), "tool_use.id: String should match"),
     (said("x", [{**CALL, "name": "a.b"}], [RESULT]), "tool_use.name: String should match"),
     (said("x", [{**CALL, "input": "{}"}], [RESULT]), "tool_use.input: Input should be a valid dictionary"),
@@ -113,6 +127,9 @@ TAKEN: list[tuple[JsonObject, str]] = [
     ({"thinking": {"type": "adaptive"}, "tools": [TOOL], "tool_choice": {"type": "auto"}}, NEW),
     ({"tools": [{"type": "web_search_20250305", "name": "web_search", "max_uses": 1}]}, NEW),
     (said("x", "so"), NEW),
+    ({"system": marked(1), "tools": [{**TOOL, **CACHED}], **said(marked(2))}, NEW),
+    (said([{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": ""}}]), NEW),
+    (said("x", [CALL], [{**RESULT, "content": [TEXT]}]), NEW),
     (said("x", ""), NEW),
     ({"messages": [{"role": "user", "content": "a"}, {"role": "user", "content": "b"}]}, NEW),
     ({"messages": [{"role": "user", "content": "a"}, {"role": "system", "content": "b"}]}, NEW),

@@ -108,6 +108,9 @@ _ROLES: Mapping[str, frozenset[str]] = {
     "assistant": frozenset({"text", "document", "thinking", "redacted_thinking", "tool_use"}),
     "system": frozenset({"text"}),
 }
+_RESULTS = frozenset({"text", "image", "search_result", "document", "tool_reference", "browser_state"})
+_IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
+_BREAKPOINTS = 4
 _EXTRA = "Extra inputs are not permitted"
 _MISSING = "Field required"
 
@@ -148,8 +151,10 @@ def wrong(checked: Checked) -> str | None:
             _sampling(checked),
             _tools(checked.body),
             _choice(checked.body),
+            _system(checked.body),
             _messages(checked),
             _pairs(checked.body),
+            _cached(checked.body),
         ),
         None,
     )
@@ -235,6 +240,29 @@ def _choice(body: JsonObject) -> Iterator[str]:
         yield "Thinking may not be enabled when tool_choice forces tool use."
 
 
+def _system(body: JsonObject) -> Iterator[str]:
+    for index, block in enumerate(as_array(body.get("system"))):
+        if as_object(block).get("type") != "text":
+            yield f"system.{index}: Input tag '{as_object(block).get('type')}' does not match 'text'"
+        if not as_object(block).get("text"):
+            yield "system: text content blocks must be non-empty"
+
+
+def _cached(body: JsonObject) -> Iterator[str]:
+    """No more than four breakpoints, wherever they are."""
+    marked = _marked([body.get("tools"), body.get("system"), body.get("messages")])
+    marked += body.get("cache_control") is not None
+    if marked > _BREAKPOINTS:
+        yield f"A maximum of {_BREAKPOINTS} blocks with cache_control may be provided. Found {marked}."
+
+
+def _marked(value: Json) -> int:
+    if isinstance(value, list):
+        return sum(map(_marked, value))
+    block = as_object(value)
+    return (block.get("cache_control") is not None) + _marked(as_array(block.get("content")))
+
+
 def _messages(checked: Checked) -> Iterator[str]:
     listed = as_array(checked.body.get("messages"))
     if not listed:
@@ -282,21 +310,35 @@ def _block(block: JsonObject, path: str, role: str, checked: Checked) -> Iterato
     yield from (f"{path}.{kind}.{name}: {_MISSING}" for name in _REQUIRED.get(kind, ()) if name not in block)
     extra = sorted(set(block) - _BLOCKS[kind] - {"type"})
     yield from (f"{path}.{kind}.{name}: {_EXTRA}" for name in extra)
-    match kind:
+    yield from _inside(block, path, role, checked)
+
+
+def _inside(block: JsonObject, path: str, role: str, checked: Checked) -> Iterator[str]:
+    """What one kind of block has to be."""
+    match block["type"]:
         case "text":
             yield from _text(block, path, role, checked.version)
         case "document" if role == "assistant" and checked.version == LATEST:
             yield f"{path}: `document` blocks are not permitted in assistant messages"
-        case "thinking":
-            if checked.issued.get(as_text(block.get("signature")) or "") != block.get("thinking"):
-                yield f"{path}: Invalid `signature` in `thinking` block"
-        case "redacted_thinking":
-            if as_text(block.get("data")) not in checked.issued:
-                yield f"{path}: Invalid `data` in `redacted_thinking` block"
+        case "thinking" | "redacted_thinking":
+            yield from _thought(block, path, checked.issued)
         case "tool_use":
             yield from _tool_use(block, path)
+        case "tool_result":
+            yield from _tool_result(block, path)
+        case "image":
+            yield from _image(block, path)
         case _:
             pass
+
+
+def _thought(block: JsonObject, path: str, issued: Mapping[str, str]) -> Iterator[str]:
+    """A thought that the vendor did not give out, or not in these words."""
+    if block["type"] == "redacted_thinking":
+        if as_text(block.get("data")) not in issued:
+            yield f"{path}: Invalid `data` in `redacted_thinking` block"
+    elif issued.get(as_text(block.get("signature")) or "") != block.get("thinking"):
+        yield f"{path}: Invalid `signature` in `thinking` block"
 
 
 def _text(block: JsonObject, path: str, role: str, version: str) -> Iterator[str]:
@@ -313,6 +355,25 @@ def _tool_use(block: JsonObject, path: str) -> Iterator[str]:
         yield f"{path}.tool_use.name: String should match pattern '^[a-zA-Z0-9_-]{{1,128}}$'"
     if not isinstance(block.get("input"), dict):
         yield f"{path}.tool_use.input: Input should be a valid dictionary"
+
+
+def _tool_result(block: JsonObject, path: str) -> Iterator[str]:
+    for index, given in enumerate(as_array(block.get("content"))):
+        part = as_object(given)
+        if part.get("type") not in _RESULTS:
+            place = f"{path}.tool_result.content.{index}"
+            yield f"{place}: Input tag '{part.get('type')}' does not match any of the expected tags"
+        if part.get("type") == "text" and not part.get("text"):
+            yield "messages: text content blocks must be non-empty"
+
+
+def _image(block: JsonObject, path: str) -> Iterator[str]:
+    source = as_object(block.get("source"))
+    if source.get("type") not in ("base64", "url", "file"):
+        yield f"{path}.image.source: Input tag '{source.get('type')}' does not match 'base64', 'url', 'file'"
+    if source.get("type") == "base64" and source.get("media_type") not in _IMAGES:
+        kinds = ", ".join(f"'{kind}'" for kind in _IMAGES)
+        yield f"{path}.image.source.base64.media_type: Input should be {kinds}"
 
 
 def _blocks(message: JsonObject, path: str) -> Iterator[tuple[str, JsonObject]]:
