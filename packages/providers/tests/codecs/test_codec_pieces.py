@@ -91,6 +91,33 @@ def test_an_endless_event_is_refused() -> None:
 
 
 @given(
+    st.lists(st.tuples(st.text("a:é", max_size=4), st.text("ab\n:é", max_size=6)), max_size=4),
+    st.sampled_from(["\n", "\r\n", "\r"]),
+    st.sampled_from(["", " "]),
+    st.lists(st.integers(0, 60), max_size=4),
+)
+def test_an_event_has_its_name_its_data_and_its_bytes(
+    told: list[tuple[str, str]], end: str, space: str, cuts: list[int]
+) -> None:
+    """However its lines end and its fields are written, and wherever the pieces are cut."""
+    blocks = [
+        "".join(
+            [f"event:{space}{name}{end}", *(f"data:{space}{line}{end}" for line in text.split("\n")), end]
+        )
+        for name, text in told
+    ]
+    data = "".join(blocks).encode()
+    reader = SseReader()
+    places = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
+    found = [event for at, to in pairwise(places) for event in reader.feed(data[at:to])]
+    if (rest := reader.rest()) is not None:
+        found.append(rest)
+    assert [(event.event, event.data.decode()) for event in found] == told
+    assert b"".join(event.raw for event in found) == data
+    assert not any(event.plain for event in found)
+
+
+@given(
     st.lists(st.text("ab\n: é", max_size=6), max_size=4),
     st.sampled_from(["\n", "\r\n", "\r"]),
     st.booleans(),
