@@ -113,7 +113,8 @@ def test_an_event_has_its_name_its_data_and_its_bytes(
     if (rest := reader.rest()) is not None:
         found.append(rest)
     assert [(event.event, event.data.decode()) for event in found] == told
-    assert b"".join(event.raw for event in found) == data
+    # A reader that has seen the first half of the last line's end does not wait for the other.
+    assert data.removeprefix(b"".join(event.raw for event in found)) in {b"", b"\n"}
     assert not any(event.plain for event in found)
 
 
