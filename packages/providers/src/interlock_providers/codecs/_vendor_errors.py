@@ -40,8 +40,11 @@ _BY_STATUS: Mapping[int, type[InterlockError]] = {
     502: UpstreamConnectionError,
     503: OverloadedError,
     504: UpstreamTimeoutError,
+    524: UpstreamTimeoutError,
     529: OverloadedError,
 }
+_OPEN_STATUSES = frozenset({400, 403, 413, 422, 500})
+"""Statuses that leave open whether the input was too long: some servers fail where they should refuse."""
 _CONTEXT_WORDS = re.compile(
     r"context (?:length|window|size)|too many (?:input )?tokens|(?:prompt|input) is too long|too many tokens",
     re.IGNORECASE,
@@ -49,6 +52,8 @@ _CONTEXT_WORDS = re.compile(
 _POLICY_WORDS = re.compile(r"content (?:management )?polic|safety system|content filter", re.IGNORECASE)
 _KEYS = re.compile(r"\b(?:sk|pk|rk|gsk|xai|key|ilk|Bearer)[-_ ][A-Za-z0-9_*.\-]{6,}")
 _MOST_WORDS = 500
+_LONGEST_WAIT_S = 86_400.0
+"""A vendor that names a longer wait than a day is not believed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,15 +130,14 @@ def _class(told: Told, by_code: Mapping[str, type[InterlockError]]) -> type[Inte
     status = told.status
     if status == 404 and not (told.code or told.kind or told.words):
         return ConfigurationError
+    if status in _OPEN_STATUSES and _CONTEXT_WORDS.search(told.words):
+        return ContextLengthError
     if 200 <= status < 300 or status >= 500:
         return _BY_STATUS.get(status, UpstreamError)
     if status < 400:
         return None
-    if status in {400, 403, 413, 422}:
-        if _CONTEXT_WORDS.search(told.words):
-            return ContextLengthError
-        if _POLICY_WORDS.search(told.words):
-            return ContentPolicyError
+    if status in {400, 403, 413, 422} and _POLICY_WORDS.search(told.words):
+        return ContentPolicyError
     return _BY_STATUS.get(status, InvalidRequestError)
 
 
@@ -161,6 +165,6 @@ def _say(found: type[InterlockError], provider: str, status: int, words: str) ->
 def _retry_after(reply: VendorReply, resets: Sequence[tuple[str, str]]) -> float | None:
     wait = retry_after(reply.header("retry-after-ms"), reply.header("retry-after"), now=reply.now)
     if wait is not None:
-        return wait
+        return wait if wait <= _LONGEST_WAIT_S else None
     spans = (span(reply.header(full)) for left, full in resets if reply.header(left) == "0")
     return max((wait for wait in spans if wait is not None), default=None)

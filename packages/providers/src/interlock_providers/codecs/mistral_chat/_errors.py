@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from interlock_core import Json, JsonObject
 from interlock_core.errors import (
     BillingError,
-    ConfigurationError,
     ContentPolicyError,
     ContextLengthError,
     CredentialError,
@@ -14,7 +14,6 @@ from interlock_core.errors import (
     InvalidRequestError,
     NotFoundError,
     OverloadedError,
-    UpstreamError,
     UpstreamRateLimitError,
     UpstreamTimeoutError,
 )
@@ -45,7 +44,6 @@ _BY_CODE: Mapping[str, type[InterlockError]] = {
     ),
     **dict.fromkeys(("authentication_error", "invalid_api_key", "unauthorized"), CredentialError),
     **dict.fromkeys(("timeout", "timeout_error", "request_timeout"), UpstreamTimeoutError),
-    **dict.fromkeys(("1000", "internal_server_error", "1100", "unreachable_backend"), UpstreamError),
 }
 _RESETS = tuple(
     (f"x-ratelimit-remaining-{what}", f"x-ratelimit-reset-{what}")
@@ -54,7 +52,6 @@ _RESETS = tuple(
 _MONEY_WORDS = re.compile(
     r"(?:monthly|usage|spend(?:ing)?|billing) limit|insufficient (?:credit|fund|bal)", re.I
 )
-_ROUTE_WORDS = re.compile(r"no route matched", re.I)
 _FULL_WORDS = re.compile(r"capacity exceeded|overloaded", re.I)
 _ROLES = frozenset({"system", "user", "assistant", "tool"})
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -94,7 +91,13 @@ def _error_object(body: bytes) -> JsonObject:
         return {}
     whole = as_object(value)
     inner = whole.get("error", whole)
-    return {"message": inner} if isinstance(inner, str) else as_object(inner)
+    error: JsonObject = {"message": inner} if isinstance(inner, str) else as_object(inner)
+    message = error.get("message")
+    if isinstance(message, str) and message.startswith("{"):
+        # What an inner server answered, told as a text.
+        with suppress(ValueError, RecursionError):
+            return {**error, "message": parse_json(message)}
+    return error
 
 
 def _details(error: JsonObject) -> list[Json]:
@@ -150,13 +153,11 @@ def _status(status: int, error: JsonObject, code: str) -> int:
 def _refined(told: Told) -> Mapping[str, type[InterlockError]]:
     """What a status that means two things means here, by the words; only where no code says it."""
     code = told.code.lower()
-    if {code, told.kind.lower()} & _BY_CODE.keys():
+    if told.status != 429 or {code, told.kind.lower()} & _BY_CODE.keys():
         return {}
-    if told.status == 404 and _ROUTE_WORDS.search(told.words):
-        return {code: ConfigurationError}
-    if told.status == 429 and _MONEY_WORDS.search(told.words):
+    if _MONEY_WORDS.search(told.words):
         return {code: BillingError}
-    return {code: OverloadedError} if told.status == 429 and _FULL_WORDS.search(told.words) else {}
+    return {code: OverloadedError} if _FULL_WORDS.search(told.words) else {}
 
 
 def _request_id(reply: VendorReply, error: JsonObject) -> str | None:

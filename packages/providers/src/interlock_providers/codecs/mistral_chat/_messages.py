@@ -16,7 +16,7 @@ from interlock_core import (
     ToolResult,
 )
 from interlock_core.errors import InvalidRequestError, UnsupportedError
-from interlock_core.jsontypes import as_object, dump_json
+from interlock_core.jsontypes import as_object, as_text, dump_json
 from interlock_providers.codecs import Target
 from interlock_providers.codecs._fields import Fields, wrong
 from interlock_providers.codecs._names import ToolNames
@@ -99,8 +99,12 @@ def _read_message(fields: Fields, called: _Open, seed: str) -> Message:
     content = read_content(fields, note)
     if content is None and not nullable:
         raise wrong(fields.at("content"), "a string or an array of chunks")
+    if content is None:
+        note["content"] = "null"
     name = fields.text("name")
     if role == "tool":
+        if said_id(as_text(fields.peek("tool_call_id"))) is None:
+            note["ids"] = "made"
         result = _read_result(fields, content or [], called, name)
         return Message("tool", (result,), None, NOTES.kept(fields.rest(), note))
     said = tuple(content or ())
@@ -160,6 +164,8 @@ def read_assistant(fields: Fields, note: JsonObject, heard: Heard) -> list[Conte
     left: JsonObject = {}
     for index, item in enumerate(fields.items("tool_calls") or ()):
         call = Fields(item, f"{fields.at('tool_calls')}[{index}]")
+        if said_id(as_text(call.peek("id"))) is None:
+            note["ids"] = "made"
         parts.append(_read_call(call, heard, f"{heard.seed}\0{index}"))
         if call.rest():
             left[str(index)] = call.rest()
@@ -301,7 +307,7 @@ def _may_send(part: Reasoning, wire: Wire) -> bool:
     """Reasoning goes back only to the provider that said it; a client is shown what can be read."""
     target = wire.target
     if target is None:
-        return bool(part.text) or part.signature is not None
+        return part.encrypted is None or bool(part.text) or part.signature is not None
     if part.encrypted is None and part.vendor in (None, target.provider) and target.facts.reasoning:
         return True
     wire.adapt("reasoning of earlier answers is left out", "did not say it")

@@ -165,6 +165,8 @@ def write_content(parts: Sequence[Content], note: Mapping[str, Json], rest: Json
         UnsupportedError: A part cannot be said in this dialect.
     """
     path = wire.path
+    if note.get("content") == "null" and not parts:
+        return None
     strange = [kind for kind in (*UNSPOKEN, *as_array(note.get("unspoken"))) if isinstance(kind, str)]
     kept = [item for kind in strange for item in as_array(rest.pop(kind, None))]
     listed = note.get("content") == "parts" or bool(kept)

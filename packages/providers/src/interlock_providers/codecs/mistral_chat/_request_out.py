@@ -86,7 +86,9 @@ def _forwarded(request: CompletionRequest, wire: Wire, target: Target, *, stream
 
 
 def _must_look(request: CompletionRequest, target: Target) -> bool:
-    """The rendering refuses or leaves out something for the sake of the server."""
+    """The rendering adds what the client left out, or refuses or leaves out what the server does not take."""
+    if any(NOTES.of(message.extra).get("ids") == "made" for message in request.messages):
+        return True
     if not target.facts.reasoning:
         return True
     return not target.facts.tool_images and any(
