@@ -2,20 +2,29 @@
 
 import pytest
 
-from interlock_core import Completion, CompletionRequest, Reasoning, Refusal, Text
+from interlock_core import Completion, CompletionRequest, JsonObject, Reasoning, Refusal, Text
 from interlock_core.assembly import CompletionAssembler
 from interlock_core.errors import InterlockError
-from interlock_core.jsontypes import as_array, as_object
+from interlock_core.jsontypes import as_array, as_object, dump_json
 from interlock_core.messages import user
 from interlock_providers.codecs import Target, VendorReply, codec
 
-from ..cases.provider_cases import ErrorCase, StreamCase, error_cases, stream_cases
+# Tests are no package that could be named from outside.
+from ..cases.provider_cases import (  # noqa: TID252 - see above
+    CostCase,
+    ErrorCase,
+    StreamCase,
+    cost_cases,
+    error_cases,
+    stream_cases,
+)
 
 CODEC = codec("openai-responses")
 SENT = CODEC.render_request(
     CompletionRequest(model="x", messages=(user("hi"),)), Target(provider="openai", model="m-1"), stream=True
 )
 STREAMS = [case for case in stream_cases() if case.dialect == CODEC.dialect]
+COSTS = [case for case in cost_cases() if case.dialect == CODEC.dialect]
 ERRORS = [case for case in error_cases() if case.dialect == CODEC.dialect]
 
 
@@ -81,7 +90,7 @@ def test_a_recorded_error_is_typed(case: ErrorCase) -> None:
     assert case.wait_fits(error.retry_after)
     assert not case.vendor_codes or error.vendor_code in case.vendor_codes
     assert error.request_id == case.request_id
-    assert case.field in (None, error.field)
+    assert not case.fields or error.field in case.fields
     for secret in case.secrets:
         assert secret not in f"{error}{error!r}{error.as_json()}"
 
@@ -94,10 +103,30 @@ def caught_error(case: ErrorCase) -> InterlockError:
             VendorReply(status=case.status, headers=case.headers, body=case.body, provider="openai", now=now)
         )
     with pytest.raises(InterlockError) as caught:
-        if case.where == "stream":
-            parser = CODEC.parse_stream(SENT, now=now)
-            list(parser.feed(case.body))
-            list(parser.finish())
-        else:
-            CODEC.parse_response(case.body, SENT, case.headers)
+        read(case)
     return caught.value
+
+
+def read(case: ErrorCase) -> None:
+    """Read an error that came as an answer."""
+    if case.where == "stream":
+        parser = CODEC.parse_stream(SENT, now=case.now.timestamp())
+        list(parser.feed(case.body))
+        list(parser.finish())
+    else:
+        CODEC.parse_response(case.body, SENT, case.headers)
+
+
+@pytest.mark.promise("P5")
+@pytest.mark.parametrize("case", COSTS, ids=lambda case: case.id)
+def test_recorded_usage_is_counted_exactly(case: CostCase) -> None:
+    """Cached, written, reasoning and long-lived tokens, each in its place."""
+    body: JsonObject = {"id": "resp_1", "status": "completed", "output": [], "usage": case.usage}
+    usage = CODEC.parse_response(dump_json(body).encode(), SENT).usage
+    if not case.expected:
+        assert usage is None
+        return
+    assert usage is not None
+    names = {name for row in case.expected for name in row}
+    found = {name: getattr(usage, name) for name in names}
+    assert found in [{name: row.get(name, 0) for name in names} for row in case.expected]
