@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import audit_append
 import conversion
 import gateway
+import providers
 import router_decide
 import startup
 from figure import Figure
@@ -23,6 +24,7 @@ def figures(runs: int, *, full: bool) -> Iterator[Figure]:
     yield from audit_append.figures(full=full)
     yield from conversion.figures(runs, full=full)
     yield from gateway.figures(full=full)
+    yield from providers.figures(runs)
 
 
 def main() -> int:
