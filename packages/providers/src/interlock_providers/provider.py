@@ -145,7 +145,7 @@ class HttpProvider:
 
         async def attempt(number: int, timeout_s: float) -> tuple[Completion, int]:
             reply = await self._ask(self._http("POST", sent.path, sent), timeout_s)
-            return codec.parse_response(reply.body, sent, reply.headers), number
+            return self._parsed(codec, sent, reply.body, reply.headers), number
 
         completion, attempts = await self._retried(attempt, self._settings.timeouts.answer_s, call)
         cost = self._cost(completion.model, completion.usage, completion.service_tier)
@@ -292,12 +292,12 @@ class HttpProvider:
                 if not 200 <= reply.status < 300:
                     raise self._error(reply.status, reply.headers, await _beginning(reply))
                 if _is_json(reply.headers):
-                    codec.parse_response(await _beginning(reply), sent, reply.headers)
+                    self._parsed(codec, sent, await _beginning(reply), reply.headers)
                     raise ProtocolError(
                         f"{self.name} answered whole, though a stream was asked.", vendor=self.name
                     )
                 parser = codec.parse_stream(sent, attempts=number, now=self._settings.clock.now())
-                opened = _OpenStream(reply, parser, self._settings.timeouts.idle_s, self.name)
+                opened = _OpenStream(reply, parser, self._settings, self._amend)
                 await opened.until_said()
                 opened.keep(stack.pop_all())
                 return opened
@@ -361,6 +361,29 @@ class HttpProvider:
             )
         )
 
+    def _parsed(self, codec: Codec, sent: Rendered, body: bytes, headers: "Headers") -> Completion:
+        """A whole answer, read."""
+        try:
+            return codec.parse_response(body, sent, headers)
+        except InterlockError as error:
+            self._amend(error, headers)
+            raise
+
+    def _amend(self, error: InterlockError, headers: "Headers") -> None:
+        """Tell the vendor's id of the request, and hide the key, in an error found in a good answer."""
+        if error.request_id is None:
+            bare = VendorReply(
+                status=200, headers=headers, body=b"", provider=self.name, now=self._settings.clock.now()
+            )
+            error.request_id = self._codec.parse_error(bare).request_id
+        if self._settings.secret:
+            key = self._settings.secret.reveal()
+            error.message = error.message.replace(key, "[key]")
+            error.args = (error.message,)
+            error.field = error.field and error.field.replace(key, "[key]")
+            error.vendor_code = error.vendor_code and error.vendor_code.replace(key, "[key]")
+            error.request_id = error.request_id and error.request_id.replace(key, "[key]")
+
     def _target(self, model: str) -> Target:
         name = model.removeprefix(f"{self.name}/")
         return Target(provider=self.name, model=name, facts=self._settings.vendor.facts)
@@ -376,11 +399,19 @@ class HttpProvider:
 class _OpenStream:
     """A stream that said something, with the connection that it holds; iterating yields its chunks, once."""
 
-    def __init__(self, reply: ReplyStream, parser: StreamParser, idle_s: float | None, name: str) -> None:
+    def __init__(
+        self,
+        reply: ReplyStream,
+        parser: StreamParser,
+        settings: HttpSettings,
+        amend: "Callable[[InterlockError, Headers], None]",
+    ) -> None:
+        self._headers = reply.headers
+        self._amend = amend
         self._pieces = aiter(reply)
         self._parser = parser
-        self._idle_s = idle_s
-        self._name = name
+        self._idle_s = settings.timeouts.idle_s
+        self._name = settings.name
         self._held: list[Chunk] = []
         self._fresh = self._read()
         self._chunks = self._all()
@@ -422,11 +453,15 @@ class _OpenStream:
             yield chunk
 
     async def _read(self) -> AsyncGenerator[Chunk, None]:
-        while not self._parser.done and (piece := await self._next()) is not None:
-            for chunk in self._parser.feed(piece):
+        try:
+            while not self._parser.done and (piece := await self._next()) is not None:
+                for chunk in self._parser.feed(piece):
+                    yield chunk
+            for chunk in self._parser.finish():
                 yield chunk
-        for chunk in self._parser.finish():
-            yield chunk
+        except InterlockError as error:
+            self._amend(error, self._headers)
+            raise
 
     async def _next(self) -> bytes | None:
         if self._idle_s is None:
