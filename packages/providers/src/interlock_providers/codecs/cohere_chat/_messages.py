@@ -211,7 +211,10 @@ def _write_results(
                 f"takes no images in tool results, and that of {result.name or result.call_id} holds one",
                 "Send the image in a user message.",
             )
-        content = write_parts(result.content or (Text(""),), note, f"{path}.content", "tool", out)
+        shown = result.content or (Text("The tool failed." if result.is_error else ""),)
+        if result.is_error:
+            out.say("that a tool failed is told by its words alone", "has no mark for it")
+        content = write_parts(shown, note, f"{path}.content", "tool", out)
         written.append({"role": "tool", "tool_call_id": result.call_id, "content": content})
     written[0].update(rest)
     return written
@@ -269,7 +272,9 @@ def _write_calls(calls: Sequence[ToolCall], note: JsonObject, names: ToolNames |
 
 
 def _write_call(call: ToolCall, names: ToolNames | None, rest: JsonObject) -> JsonObject:
-    inner: JsonObject = {"name": names.wire(call.name) if names else call.name, "arguments": call.arguments}
+    # A call without arguments is one with an empty object, which the vendor wants to see.
+    arguments = call.arguments or "{}"
+    inner: JsonObject = {"name": names.wire(call.name) if names else call.name, "arguments": arguments}
     inner.update(as_object(rest.get("function")))
     more = {name: value for name, value in rest.items() if name != "function"}
     return {"id": call.id, "type": "function", "function": inner, **more}

@@ -1,7 +1,5 @@
 """Content parts, both ways."""
 
-import base64
-import binascii
 import re
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
@@ -10,9 +8,9 @@ from interlock_core import Audio, Content, File, Image, Json, JsonObject, Reason
 from interlock_core.errors import InvalidRequestError
 from interlock_core.jsontypes import as_object, dump_json
 from interlock_providers.codecs._fields import Fields, wrong
+from interlock_providers.codecs._media import read_data_url, write_data_url
 from interlock_providers.codecs.cohere_chat._outgoing import Outgoing
 
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+);base64,", re.ASCII)
 _DETAILS = frozenset({None, "auto", "low", "high"})
 _TEXT_TYPES = frozenset(
     {"application/json", "application/xml", "application/yaml", "application/x-yaml", "application/toml"}
@@ -63,20 +61,10 @@ def _read_image(fields: Fields) -> Image:
     url, detail = inner.need_text("url"), inner.text("detail")
     if inner.rest():
         fields.rest()[IMAGE] = inner.rest()
-    head = _DATA_URL.match(url)
-    data = _canonical(url[head.end() :]) if head is not None else None
-    if head is None or data is None:
+    media_type, data = read_data_url(url)
+    if data is None:
         return Image(url=url, detail=detail)
-    return Image(data=data, media_type=head[1], detail=detail)
-
-
-def _canonical(text: str) -> bytes | None:
-    """The bytes, where writing them again gives the very same text."""
-    try:
-        data = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
-    return data if base64.b64encode(data).decode("ascii") == text else None
+    return Image(data=data, media_type=media_type, detail=detail)
 
 
 def _read_document(fields: Fields) -> Text:
@@ -171,7 +159,7 @@ def _write_image(image: Image, path: str, out: Outgoing) -> JsonObject:
             remedy="Say its media type, such as image/png.",
         )
     if image.data is not None:
-        url = f"data:{image.media_type};base64,{base64.b64encode(image.data).decode('ascii')}"
+        url = write_data_url(image.data, image.media_type or "")
     elif image.url is not None:
         url = image.url
     else:

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 from interlock_core import Completion, Json, JsonObject, Message, ToolCall
 from interlock_core.errors import InvalidRequestError, ProtocolError
-from interlock_core.jsontypes import as_array, as_number, as_object, as_text, parse_json
+from interlock_core.jsontypes import as_array, as_number, as_object, as_text
 from interlock_providers.codecs import Headers, Rendered, VendorReply
+from interlock_providers.codecs._answers import broken, read_answer
 from interlock_providers.codecs._fields import Fields, to_bytes
 from interlock_providers.codecs._notes import PREFIX
 from interlock_providers.codecs._original import AnswerBytes
@@ -21,12 +22,12 @@ _KNOWN = {"id", "finish_reason", "message", "usage", "logprobs"}
 def parse_response(body: bytes, sent: Rendered, headers: Headers = ()) -> Completion:
     """Read a vendor's whole answer; see `Codec.parse_response`."""
     provider = sent.target.provider
-    answer = _read_json(body, provider)
+    answer = read_answer(body, provider)
     said = answer.get("message")
     if isinstance(said, str) or (said is None and "error" in answer):
         raise parse_error(VendorReply(status=200, headers=headers, body=body, provider=provider, now=0.0))
     if not isinstance(said, dict):
-        raise _broken(provider, "without a message")
+        raise broken(provider, "without a message")
     heard = Heard(provider, sent.names)
     rest: JsonObject = {name: value for name, value in answer.items() if name not in _KNOWN}
     usage = read_usage(answer.get("usage"))
@@ -45,24 +46,6 @@ def parse_response(body: bytes, sent: Rendered, headers: Headers = ()) -> Comple
     )
     raw = AnswerBytes(dialect=DIALECT, body=body, headers=headers, parsed=completion, plain=not heard.mended)
     return replace(completion, raw=raw)
-
-
-def _read_json(body: bytes, provider: str) -> JsonObject:
-    try:
-        value = parse_json(body)
-    except (ValueError, RecursionError) as exc:
-        raise _broken(provider, "not JSON") from exc
-    if not isinstance(value, dict):
-        raise _broken(provider, "no JSON object")
-    return value
-
-
-def _broken(provider: str, what: str) -> ProtocolError:
-    return ProtocolError(
-        f"The answer of {provider} is {what}.",
-        remedy="Check that its base URL is that of a server of this dialect.",
-        vendor=provider,
-    )
 
 
 def _read_message(said: JsonObject, heard: Heard, rest: JsonObject) -> Message:
