@@ -5,17 +5,24 @@ Blocks that the vocabulary has no word for are kept with their places: those of 
 notes, those of the user as fields of their kind, so that another dialect refuses them by name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from interlock_core import Content, Json, JsonObject, Message, Role, Text, ToolResult
+from interlock_core import Content, Json, JsonObject, Message, Reasoning, Role, Text, ToolCall, ToolResult
 from interlock_core.jsontypes import as_array
 from interlock_providers.codecs._fields import Fields, wrong
 from interlock_providers.codecs.anthropic_messages._blocks_in import Reader, read_block, read_text
 from interlock_providers.codecs.anthropic_messages._notes import NOTES, refuse_reserved
 
 _ROLES = ("user", "assistant", "system")
+_NEVER: Mapping[Role, tuple[type[Content], ...]] = {
+    "assistant": (ToolResult,),
+    "user": (ToolCall, Reasoning),
+    "tool": (ToolCall, Reasoning),
+    "system": (),
+}
+"""What a speaker cannot say."""
 
 
 @dataclass(slots=True)
@@ -41,6 +48,8 @@ class Gathered:
             self.others.append([len(self.parts) + len(self.others), value])
             return
         part, rest = read
+        if isinstance(part, _NEVER[self.role]):
+            raise wrong(f"{path}.type", f"a block that a message of the role {self.role} can hold")
         if rest:
             self.left[str(len(self.parts))] = rest
         self.parts.append(part)
@@ -145,6 +154,4 @@ def read_answer(blocks: Sequence[Json], path: str, reader: Reader, note: JsonObj
     gathered = Gathered("assistant")
     for index, item in enumerate(as_array(list(blocks))):
         gathered.take(item, f"{path}[{index}]", reader)
-        if gathered.parts and isinstance(gathered.parts[-1], ToolResult):
-            raise wrong(f"{path}[{index}].type", "a block that a model says")
     return gathered.message({}, note)

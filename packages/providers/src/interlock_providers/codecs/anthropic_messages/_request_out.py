@@ -39,6 +39,7 @@ _PLAIN_HEADERS: Headers = (("accept", "application/json"), ("content-type", "app
 _MAX_TOKENS = 16_384
 """Most output tokens when the request does not say: the vendor wants a number, and this one fits
 a long answer and the time that a call without a stream may take."""
+_MOST_CACHED = 4
 _BETAS: Mapping[str, str] = {
     "mcp_servers": "mcp-client-2025-11-20",
     "context_management": "context-management-2025-06-27",
@@ -85,8 +86,8 @@ def _headers(request: CompletionRequest, adapted: Adapted) -> Headers:
         if asked:
             version = SAMPLING_VERSION
             adapted.say(
-                f"{' and '.join(asked)} is asked for in the version {version} of the API: "
-                f"the version {VERSION} of {adapted.provider} refuses it"
+                f"the version {version} of the API is spoken: {VERSION} of {adapted.provider} "
+                f"refuses {', '.join(asked)}"
             )
     betas = [beta for beta in own.get("anthropic-beta", "").replace(" ", "").split(",") if beta]
     for name, beta in _BETAS.items():
@@ -160,7 +161,23 @@ def _written(
     for name, value in extra.items():
         if name not in kinds:
             body.setdefault(name, value)
+    if not own:
+        _bound_cache(body, adapted)
     return body
+
+
+def _bound_cache(body: JsonObject, adapted: Adapted) -> None:
+    """Keep the last cuts of the prompt cache that the vendor takes in one request; they hold the others."""
+    blocks: list[JsonObject] = []
+    for value in (body.get("tools"), body.get("system")):
+        blocks.extend(as_object(block) for block in as_array(value))
+    for turn in as_array(body["messages"]):
+        blocks.extend(as_object(block) for block in as_array(as_object(turn).get("content")))
+    cut = [block for block in blocks if "cache_control" in block]
+    for block in cut[:-_MOST_CACHED]:
+        del block["cache_control"]
+    if len(cut) > _MOST_CACHED:
+        adapted.say(f"only the last {_MOST_CACHED} cache hints are told: {adapted.provider} takes no more")
 
 
 def _refuse(request: CompletionRequest, target: Target) -> None:
