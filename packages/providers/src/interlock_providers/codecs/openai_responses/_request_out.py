@@ -24,7 +24,7 @@ from interlock_providers.codecs.openai_responses._tools import (
 
 HEADERS = (("accept", "application/json"), ("content-type", "application/json"))
 _SEALED = "reasoning.encrypted_content"
-_PLAIN_MODELS = re.compile(r"(?:ft:)?(?:gpt-3|gpt-4|chatgpt-|gpt-5(?:\.\d)?-chat|computer-use)", re.ASCII)
+_PLAIN_MODELS = re.compile(r"(?:ft:)?(?:gpt-3|gpt-4|chatgpt-|gpt-5(?:\.\d)?-chat)", re.ASCII)
 """Models that do not reason, and refuse to be asked for sealed reasoning."""
 _BUDGETS = ((0, "none"), (2_048, "low"), (8_192, "medium"))
 """Most tokens of reasoning, and the effort that comes nearest."""
