@@ -19,6 +19,7 @@ from interlock_providers.codecs import (
 from interlock_providers.prices import BundledPrices
 from interlock_providers.registry import ProviderOptions, build_provider, provider_origin
 from interlock_providers.rows import VENDORS, Vendor
+from interlock_providers.tokens import VendorCounter
 
 __all__ = [
     "VENDORS",
@@ -32,6 +33,7 @@ __all__ = [
     "ProviderOptions",
     "StreamRenderer",
     "Vendor",
+    "VendorCounter",
     "build_provider",
     "codec",
     "dialects",

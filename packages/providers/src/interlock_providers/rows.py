@@ -35,6 +35,7 @@ class Vendor:
         carrier: How requests travel unless told otherwise.
         facts: What its servers take of the dialect.
         catalogue: File in `interlock_providers.catalogue` that lists its known models.
+        tokeniser: Module that counts tokens as its models do, which holds `tokeniser`.
         unlisted: Pattern of model names that its list holds and that answer no prompts.
         capabilities: What a model of it is taken to do when nothing more is known of it.
         local: No data leaves this machine.
@@ -52,6 +53,7 @@ class Vendor:
     carrier: CarrierName = "fast"
     facts: Facts = field(default_factory=Facts)
     catalogue: str | None = None
+    tokeniser: str | None = None
     unlisted: str | None = None
     capabilities: frozenset[Capability] = _COMMON
     local: bool = False
@@ -70,6 +72,7 @@ _ROWS = (
         # Reasoning models refuse `max_tokens`; reasoning never goes back; tool results are text.
         facts=Facts(max_tokens="max_completion_tokens", reasoning=False, tool_images=False),
         catalogue="openai.toml",
+        tokeniser="interlock_providers.tokens.openai",
         unlisted=r"whisper|tts|dall-e|gpt-image|sora|moderation|realtime|transcribe|babbage|davinci|gpt-live",
         capabilities=_COMMON | {Capability.PARALLEL_TOOLS, Capability.IMAGES},
     ),
@@ -101,6 +104,7 @@ _ROWS = (
         needs_key=True,
         sdk="interlock_providers.carriers.sdk_mistral",
         catalogue="mistral.toml",
+        tokeniser="interlock_providers.tokens.mistral",
         unlisted=r"moderation|ocr|transcribe|tts",
         capabilities=_COMMON | {Capability.PARALLEL_TOOLS},
     ),

@@ -24,13 +24,13 @@ from interlock_core.errors import ConfigurationError, InterlockError, NotFoundEr
 from interlock_core.http import Egress, HttpClient
 from interlock_core.messages import user
 from interlock_core.nearest import suggestion
-from interlock_core.tokens import EstimatingCounter
 from interlock_observability import ProviderMetricsCollector
 from interlock_providers import (
     VENDORS,
     BundledPrices,
     ProviderOptions,
     Vendor,
+    VendorCounter,
     build_provider,
     provider_origin,
 )
@@ -152,6 +152,9 @@ class Models:
                 for name, entry in settings.models.items()
                 if (price := _price(name, entry, self._declared))
             },
+        )
+        self._counter = VendorCounter(
+            kinds={name: entry.settings.kind for name, entry in self._declared.items()}
         )
         self._providers: dict[str, Provider] = {
             name: self._build(name, entry.settings) for name, entry in self._declared.items()
@@ -322,8 +325,10 @@ class Models:
         Raises:
             NotFoundError: There is no such model, or this principal may not ask it.
         """
-        del call
-        return EstimatingCounter().count(request)
+        chosen = request.model
+        if "/" not in chosen or chosen.partition("/")[0] not in self._declared:
+            chosen = (await self.router.explain(request, call)).chosen or chosen
+        return self._counter.count(replace(request, model=chosen))
 
     async def aclose(self) -> None:
         """Close the providers and their connections."""
