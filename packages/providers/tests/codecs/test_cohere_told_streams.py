@@ -236,3 +236,20 @@ def test_any_order_of_events_is_understood_and_told_on(said: list[bytes]) -> Non
     chunks = read([BEGIN, *said, end("COMPLETE")])
     again = read([render(chunks)])
     assert assembled(again).completion() == assembled(chunks).completion()
+
+
+def test_events_that_say_nothing_are_not_gathered_without_bound() -> None:
+    """A vendor that goes on debugging costs no memory; what it says then is told anew, and once."""
+    begin = event("content-start", 0, {"content": {"type": "text", "text": ""}})
+    noise = event("debug", prompt="x" * 1000) * 200
+    said = event("content-delta", 0, {"content": {"text": "a"}})
+    chunks = read([BEGIN + begin + noise + said + event("content-end", 0) + end("COMPLETE")])
+    assert max(len(chunk.raw.body) for chunk in chunks if chunk.raw is not None) < 65 * 1024
+    told = events_of(render(chunks))
+    assert [one["type"] for one in told if one["type"] != "debug"] == [
+        "message-start",
+        "content-start",
+        "content-delta",
+        "content-end",
+        "message-end",
+    ]

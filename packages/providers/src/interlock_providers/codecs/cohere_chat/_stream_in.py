@@ -16,6 +16,8 @@ from interlock_providers.codecs.cohere_chat._usage import read_finish, read_usag
 
 _DONE = b"[DONE]"
 _FAILED = frozenset({"ERROR", "TIMEOUT"})
+_MOST_HELD = 64 * 1024
+"""Most bytes of events that say nothing; beyond that they are let go, and a client is told the rest anew."""
 
 
 @dataclass(slots=True)
@@ -31,7 +33,7 @@ class CohereStreamParser:
     """Reads one stream; see `StreamParser`.
 
     Events that say nothing of the answer (where a part begins or ends, debugging, kinds that nobody knows)
-    make no chunk: their bytes stand in front of the next event that says something.
+    make no chunk: their bytes stand in front of the next event that says something, up to 64 KiB.
 
     Args:
         sent: The request that it answers.
@@ -43,11 +45,13 @@ class CohereStreamParser:
         self.done = False
         self._sent = sent
         self._provider = sent.target.provider
+        self._model = sent.target.id
         self._attempts = attempts
         self._now = now
         self._reader = SseReader()
         self._id = ""
         self._before = b""
+        self._raw = b""
         self._calls: list[_Call] = []
         self._block: Block | None = None
         self._spans = 0
@@ -55,6 +59,7 @@ class CohereStreamParser:
         self._planning = False
         self._finished = False
         self._mended = False
+        self._torn = False
         self._readers: Mapping[str, Callable[[JsonObject], Chunk | None]] = {
             "message-start": self._begin,
             "tool-plan-delta": self._plan,
@@ -83,7 +88,7 @@ class CohereStreamParser:
                 f"The stream of {self._provider} ended before the answer did.", vendor=self._provider
             )
         if not self._finished:
-            yield self._said(finish=FinishReason.UNKNOWN)
+            yield Chunk(finish=FinishReason.UNKNOWN, model=self._model, id=self._id, attempts=self._attempts)
 
     def _event(self, event: SseEvent) -> Iterator[Chunk]:
         if self.done or not event.data.strip():
@@ -96,30 +101,25 @@ class CohereStreamParser:
         read = self._readers.get(kind)
         if read is None:
             self._refuse_error(kind, body, event)
-            self._before += event.raw
+            self._hold(event.raw)
             return
         if self._planning and kind != "tool-plan-delta":
             # The mark tells a plan from the thinking that may follow; it is no event of its own.
             self._planning = False
-            yield self._said(reasoning_id=PLAN)
-        self._mended = False
+            yield Chunk(reasoning_id=PLAN, model=self._model, id=self._id, attempts=self._attempts)
+        self._mended, self._raw = False, event.raw
         chunk = read(body)
         if chunk is None:
-            self._before += event.raw
+            self._hold(event.raw)
             return
-        raw = CohereEvent(
-            dialect=DIALECT,
-            body=self._before + event.raw,
-            said=said(chunk),
-            plain=not self._mended,
-            block=self._block,
-            spans=self._spans,
-            before=len(self._before),
-            cited=self._cited,
-            plan=self._planning,
-        )
-        self._before = b""
-        yield replace(chunk, raw=raw)
+        self._before, self._torn = b"", False
+        yield chunk
+
+    def _hold(self, raw: bytes) -> None:
+        """Keep an event that says nothing for the next that does, within bounds."""
+        self._before += raw
+        if len(self._before) > _MOST_HELD:
+            self._before, self._torn = b"", True
 
     def _read(self, event: SseEvent) -> JsonObject:
         try:
@@ -146,21 +146,38 @@ class CohereStreamParser:
         *,
         text: str = "",
         reasoning: str = "",
-        reasoning_id: str | None = None,
         calls: tuple[ToolCallDelta, ...] = (),
-        finish: FinishReason | None = None,
+        citations: tuple[Json, ...] = (),
         logprobs: Json = None,
     ) -> Chunk:
+        """What the event at hand says; the parser must know by then what it opened and put right."""
+        listed: Json = None if logprobs is None else [logprobs]
+        # In the order of `said`, which is what the bytes are held to when they are forwarded.
+        heard = (text, reasoning, "", calls, None, None, 0, citations, listed, None, None, None)
         return Chunk(
             text=text,
             reasoning=reasoning,
-            reasoning_id=reasoning_id,
             tool_calls=calls,
-            finish=finish,
-            logprobs=None if logprobs is None else [logprobs],
-            model=self._sent.target.id,
+            citations=citations,
+            logprobs=listed,
+            model=self._model,
             id=self._id,
             attempts=self._attempts,
+            raw=self._bytes(heard),
+        )
+
+    def _bytes(self, heard: tuple[object, ...]) -> CohereEvent:
+        """The bytes of the event at hand, with those before it that say nothing."""
+        return CohereEvent(
+            dialect=DIALECT,
+            body=self._before + self._raw,
+            said=heard,
+            plain=not (self._mended or self._torn),
+            block=self._block,
+            spans=self._spans,
+            before=len(self._before),
+            cited=self._cited,
+            plan=self._planning,
         )
 
     def _begin(self, body: JsonObject) -> Chunk:
@@ -247,7 +264,7 @@ class CohereStreamParser:
         if not citations:
             return None
         self._cited += len(citations)
-        return replace(self._said(), citations=citations)
+        return self._said(citations=citations)
 
     def _finish(self, body: JsonObject) -> Chunk:
         delta = as_object(body.get("delta"))
@@ -257,8 +274,15 @@ class CohereStreamParser:
             raise stream_error(words, native, self._provider)
         self._id = as_text(body.get("id")) or self._id
         self._finished = self.done = True
-        finish = read_finish(native, calls=bool(self._calls))
-        return replace(self._said(finish=finish), native_finish=native, usage=read_usage(delta.get("usage")))
+        chunk = Chunk(
+            finish=read_finish(native, calls=bool(self._calls)),
+            native_finish=native,
+            usage=read_usage(delta.get("usage")),
+            model=self._model,
+            id=self._id,
+            attempts=self._attempts,
+        )
+        return replace(chunk, raw=self._bytes(said(chunk)))
 
 
 def _message(body: JsonObject) -> JsonObject:
