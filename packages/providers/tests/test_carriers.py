@@ -1,6 +1,7 @@
 """Every carrier keeps the same promises, whatever carries the bytes."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from importlib import import_module
 
@@ -323,6 +324,34 @@ async def test_a_body_beyond_the_limit_is_refused(carrier: Carrier, server: Loop
     async with carrier.stream(post(server.url)) as reply:
         with pytest.raises(ProtocolError, match="longer than 10 bytes"):
             await reply.read(10)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+async def test_an_error_without_an_end_is_left(name: str, server: LoopbackServer, packed: bool) -> None:
+    """An SDK that reads errors on its own is stopped, the others leave it to the reader; nobody is kept."""
+
+    async def endless(request: ReceivedRequest) -> Answer:
+        del request
+
+        async def pieces() -> AsyncIterator[bytes]:
+            deflate = zlib.compressobj(level=0)
+            while True:
+                yield deflate.compress(b"x" * 65_536) if packed else b"x" * 65_536
+
+        headers = (("content-encoding", "deflate"),) if packed else ()
+        return Answer(status=500, headers=headers, body=pieces())
+
+    server.handler = endless
+    carrier = open_carrier(name, server.url)
+
+    async def read() -> None:
+        async with carrier.stream(post(server.url)) as reply:
+            await reply.read(100_000)
+
+    with pytest.raises(ProtocolError):
+        await read()
+    await server.client_left.wait()
+    await carrier.aclose()
 
 
 async def test_a_carrier_may_be_closed_before_its_first_request(name: str, server: LoopbackServer) -> None:

@@ -1,12 +1,16 @@
 """The HTTP stack of most SDKs, as the carriers over them set it up."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
+from interlock_core.errors import ProtocolError
 from interlock_providers.carriers._sdk import MOST_CONNECTIONS, MOST_IDLE_CONNECTIONS, StackErrors
 
 if TYPE_CHECKING:
     import httpx2
+
+_MOST_ERROR = 1024 * 1024
+_MOST_PACKED_ERROR = 64 * 1024
 
 LastStep: TypeAlias = Callable[[str, Iterable[tuple[bytes, bytes]]], list[tuple[bytes, bytes]]]
 """The headers of a request that is about to go to a URL, out of those that the SDK made."""
@@ -16,6 +20,8 @@ def httpx2_client(
     last_step: LastStep, *, read_timeout_s: float, connect_timeout_s: float
 ) -> "httpx2.AsyncClient":
     """A client that reads no environment and follows no redirect.
+
+    SDKs read an error's body whole, unasked; one that is longer than any error is a `ProtocolError`.
 
     Args:
         last_step: Called just before a request goes on the wire, for its headers.
@@ -30,6 +36,26 @@ def httpx2_client(
     async def place(request: httpx2.Request) -> None:
         request.headers = httpx2.Headers(last_step(str(request.url), request.headers.raw))
 
+    class Bounded(httpx2.AsyncByteStream):
+        def __init__(self, body: httpx2.AsyncByteStream, most: int) -> None:
+            self._body = body
+            self._left = most
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            async for piece in self._body:
+                self._left -= len(piece)
+                if self._left < 0:
+                    raise ProtocolError("The error that the vendor answered with is too long to be one.")
+                yield piece
+
+        async def aclose(self) -> None:
+            await self._body.aclose()
+
+    async def bound(response: httpx2.Response) -> None:
+        if response.status_code >= 400 and isinstance(response.stream, httpx2.AsyncByteStream):
+            packed = "content-encoding" in response.headers
+            response.stream = Bounded(response.stream, _MOST_PACKED_ERROR if packed else _MOST_ERROR)
+
     return httpx2.AsyncClient(
         timeout=httpx2.Timeout(read_timeout_s, connect=connect_timeout_s),
         limits=httpx2.Limits(
@@ -37,7 +63,7 @@ def httpx2_client(
         ),
         follow_redirects=False,
         trust_env=False,
-        event_hooks={"request": [place]},
+        event_hooks={"request": [place], "response": [bound]},
     )
 
 
