@@ -156,6 +156,12 @@ def test_no_key_and_no_part_of_the_request_stands_in_an_error(status: int, words
     assert "cO7y" not in str(found) + repr(found) + dump_json(found.as_json())
 
 
+def test_the_name_of_a_model_stays_in_an_error() -> None:
+    """Short names in quotes tell what to change."""
+    words = "invalid request: model 'command-r-plus-08-2024' is not supported by the generate API"
+    assert "command-r-plus-08-2024" in str(read(400, error(words)))
+
+
 def test_a_long_answer_is_cut() -> None:
     """An error is read by a person."""
     assert len(str(read(500, error("x" * 100_000)))) < 1000

@@ -37,7 +37,8 @@ _POLICY_WORDS = re.compile(
 )
 _TIME_WORDS = re.compile(r"timed?[ -]?out", re.IGNORECASE)
 _TOKENS = re.compile(r"\btoken[-_ :]+[A-Za-z0-9_*.\-]{12,}")
-_QUOTED = re.compile(r"(?<![A-Za-z0-9=])['\"](?!https?:)[^'\"]{16,}['\"]")
+_QUOTED = re.compile(r"(?<![A-Za-z0-9=])['\"](?!https?:)(?=[^'\"]*\s|[^'\"]{40})[^'\"]{16,}['\"]")
+"""What may be a part of the request; names of models and fields have no spaces and are shorter."""
 _MOST_READ = 5000
 
 
