@@ -252,6 +252,19 @@ def test_call_ids_of_other_vendors_become_legal_and_stay_joined() -> None:
     assert ids[0] != ids[1]
 
 
+def test_an_id_that_is_used_again_becomes_another() -> None:
+    """Some vendors count their calls anew in every turn; the API wants ids to differ."""
+    turn = (
+        assistant(ToolCall(id="call_0", name="f")),
+        tool_results([ToolResult(call_id="call_0", name="f", content=(Text("r"),))]),
+    )
+    told = [
+        as_object(as_array(as_object(message)["content"])[0]) for message in as_array(turns(*turn, *turn))
+    ]
+    assert [block["id"] for block in told[::2]] == ["call_0", "call_0_2"]
+    assert [block["tool_use_id"] for block in told[1::2]] == ["call_0", "call_0_2"]
+
+
 def test_instructions_in_the_middle_stay_there_where_the_api_takes_them() -> None:
     """Behind a user's turn and before the assistant's, or at the end."""
     sent = render(replace(ASKED, messages=(user("1"), system("a"), assistant("2"), user("3"), system("b"))))
@@ -348,6 +361,21 @@ ADAPTED: list[tuple[CompletionRequest, str, JsonObject]] = [
                 },
             ]
         },
+    ),
+    (
+        replace(ASKED, messages=(user("hi"), assistant("It is \n"))),
+        "white space at the end of the last message is left out",
+        {"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "It is"}]},
+    ),
+    (
+        replace(ASKED, temperature=0.3, reasoning_effort="high"),
+        "temperature is left out: vendor thinks only at its own measure",
+        {"thinking": {"type": "adaptive"}},
+    ),
+    (
+        replace(ASKED, messages=(user("hi"), system("a")), temperature=0.3),
+        "messages[1] is told in the system prompt",
+        {"system": "a"},
     ),
     (
         replace(ASKED, messages=(user(Text("hi", cache=CacheHint(ttl="30m"))),)),

@@ -50,6 +50,9 @@ class Writer:
         ids: How calls are called on the wire.
         adapted: Collects what is done in another way.
         instructs: The model takes instructions in the middle of a conversation.
+        own: The client wrote in this dialect, so what it wrote is not put right.
+        newest: The wire's id of the newest call of each id: some vendors use their ids again.
+        taken: The wire's ids of all calls so far, which the API wants to differ.
     """
 
     target: Target
@@ -57,6 +60,24 @@ class Writer:
     ids: ToolNames
     adapted: Adapted
     instructs: bool = True
+    own: bool = False
+    newest: dict[str, str] = field(default_factory=dict[str, str])
+    taken: set[str] = field(default_factory=set[str])
+
+    def call(self, call_id: str) -> str:
+        """The wire's id of a call that is told for the first time."""
+        plain = self.ids.wire(call_id)
+        wire, count = plain, 1
+        while wire in self.taken and not self.own:
+            count += 1
+            wire = f"{plain}_{count}"
+        self.taken.add(wire)
+        self.newest[call_id] = wire
+        return wire
+
+    def answered(self, call_id: str) -> str:
+        """The wire's id of the call that a result answers."""
+        return self.newest.get(call_id) or self.ids.wire(call_id)
 
 
 @dataclass(slots=True)
@@ -169,7 +190,18 @@ def write_messages(messages: Sequence[Message], writer: Writer) -> tuple[list[Js
             field="messages",
             remedy="Add a message of the user that is not empty.",
         )
+    if not writer.own:
+        _trim(told.turns[-1], writer.adapted)
     return told.system, [turn.written() for turn in told.turns]
+
+
+def _trim(last: _Turn, adapted: Adapted) -> None:
+    """The API refuses white space at the end of what the model is to go on with."""
+    block = as_object(last.blocks[-1])
+    text = block.get("text")
+    if last.role == "assistant" and isinstance(text, str) and text.strip() and text != text.rstrip():
+        last.blocks[-1] = {**block, "text": text.rstrip()}
+        adapted.say(f"white space at the end of the last message is left out: {adapted.provider} refuses it")
 
 
 def _write_message(message: Message, path: str, writer: Writer) -> tuple[list[Json], JsonObject]:
@@ -218,7 +250,7 @@ def _write_part(part: Content, role: str, rest: JsonObject, path: str, writer: W
         case Image() | File() if role == "user":
             return merged(write_media(part, path, writer.adapted), rest)
         case ToolResult() if role in {"user", "tool"}:
-            return write_result(part, writer.ids.wire(part.call_id), rest, path, writer.adapted)
+            return write_result(part, writer.answered(part.call_id), rest, path, writer.adapted)
         case ToolCall() if role == "assistant":
             return merged(_write_call(part, writer), rest)
         case Reasoning() if role == "assistant":
@@ -239,7 +271,7 @@ def _write_call(call: ToolCall, writer: Writer) -> JsonObject:
         writer.adapted.say(
             f"the arguments of a call of {call.name} are told as text: they are no JSON object"
         )
-    block = call_block(writer.ids.wire(call.id), writer.names.wire(call.name))
+    block = call_block(writer.call(call.id), writer.names.wire(call.name))
     block["input"] = given if isinstance(given, dict) else {"arguments": call.arguments}
     return block
 

@@ -1,6 +1,6 @@
 """A request, written for a vendor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from interlock_core import CompletionRequest, Json, JsonObject
 from interlock_core.errors import UnsupportedError
@@ -39,6 +39,7 @@ _PLAIN_HEADERS: Headers = (("accept", "application/json"), ("content-type", "app
 _MAX_TOKENS = 16_384
 """Most output tokens when the request does not say: the vendor wants a number, and this one fits
 a long answer and the time that a call without a stream may take."""
+_SAMPLING = ("temperature", "top_p", "top_k")
 _MOST_CACHED = 4
 _BETAS: Mapping[str, str] = {
     "mcp_servers": "mcp-client-2025-11-20",
@@ -59,16 +60,23 @@ def render_request(request: CompletionRequest, target: Target, *, stream: bool) 
     names = tool_names(request)
     adapted = Adapted(target.provider)
     body = _forwarded(request, target, names, stream=stream)
-    if body is None:
-        body = to_bytes(_written(request, target, names, adapted, stream=stream))
+    if body is not None:
+        version = _version(request, _sampled(request), adapted)
+    else:
+        written, version = _written(request, target, names, adapted, stream=stream)
+        body = to_bytes(written)
     return Rendered(
         path=_PATH,
-        headers=_headers(request, adapted),
+        headers=_headers(request, version),
         body=body,
         target=target,
         names=names,
         adapted=adapted.sentences,
     )
+
+
+def _sampled(request: CompletionRequest) -> list[str]:
+    return [name for name in _SAMPLING if getattr(request, name) is not None]
 
 
 def _own_headers(request: CompletionRequest) -> dict[str, str]:
@@ -77,18 +85,20 @@ def _own_headers(request: CompletionRequest) -> dict[str, str]:
     return dict(original.headers) if original is not None and original.dialect == DIALECT else {}
 
 
-def _headers(request: CompletionRequest, adapted: Adapted) -> Headers:
+def _version(request: CompletionRequest, sampled: Sequence[str], adapted: Adapted) -> str:
+    """The version of the API: the client's own, else the newest that takes what is asked."""
+    own = _own_headers(request).get("anthropic-version")
+    if own is not None or not sampled:
+        return own or VERSION
+    adapted.say(
+        f"the version {SAMPLING_VERSION} of the API is spoken: {VERSION} of {adapted.provider} "
+        f"refuses {', '.join(sampled)}"
+    )
+    return SAMPLING_VERSION
+
+
+def _headers(request: CompletionRequest, version: str) -> Headers:
     own = _own_headers(request)
-    version = own.get("anthropic-version")
-    if version is None:
-        version = VERSION
-        asked = [name for name in ("temperature", "top_p", "top_k") if getattr(request, name) is not None]
-        if asked:
-            version = SAMPLING_VERSION
-            adapted.say(
-                f"the version {version} of the API is spoken: {VERSION} of {adapted.provider} "
-                f"refuses {', '.join(asked)}"
-            )
     betas = [beta for beta in own.get("anthropic-beta", "").replace(" ", "").split(",") if beta]
     for name, beta in _BETAS.items():
         kind = beta[: -len("-2026-01-01")]
@@ -121,7 +131,8 @@ def _forwarded(request: CompletionRequest, target: Target, names: ToolNames, *, 
 
 def _written(
     request: CompletionRequest, target: Target, names: ToolNames, adapted: Adapted, *, stream: bool
-) -> JsonObject:
+) -> tuple[JsonObject, str]:
+    """The body, and the version of the API that takes it."""
     _refuse(request, target)
     note = NOTES.of(request.extra)
     own = NOTES.key in request.extra
@@ -131,6 +142,8 @@ def _written(
     thinking, effort = _thinking(request, note, target, adapted)
     limit = _max_tokens(request, target, thinking, adapted, own=own)
     thinking = bounded(thinking, limit, adapted)
+    sampling = _sampling(request, thinking, adapted, own=own)
+    version = _version(request, [*sampling], adapted)
     body: JsonObject = {"model": target.model, "max_tokens": limit}
     if stream:
         body["stream"] = True
@@ -139,7 +152,8 @@ def _written(
         names=names,
         ids=call_ids(request.messages),
         adapted=adapted,
-        instructs=own or abilities(target.model).instructs,
+        instructs=version == VERSION and (own or abilities(target.model).instructs),
+        own=own,
     )
     system, turns = write_messages(request.messages, writer)
     form, words = write_form(request.response_format, adapted, own=own)
@@ -156,6 +170,7 @@ def _written(
     for name, value in (("thinking", thinking), ("output_config", config)):
         if value:
             body[name] = value
+    body.update(sampling)
     body.update(_settings(request, kept_metadata, adapted, own=own))
     kinds = as_array(note.get("tool_kinds"))
     for name, value in extra.items():
@@ -163,21 +178,33 @@ def _written(
             body.setdefault(name, value)
     if not own:
         _bound_cache(body, adapted)
-    return body
+    return body, version
+
+
+def _sampling(request: CompletionRequest, thinking: JsonObject, adapted: Adapted, *, own: bool) -> JsonObject:
+    """How the answer is sampled; a model that thinks is not told."""
+    made: JsonObject = {name: getattr(request, name) for name in _sampled(request)}
+    if own or not made or thinking.get("type") not in {"enabled", "adaptive"}:
+        return made
+    adapted.say(f"{', '.join(made)} is left out: {adapted.provider} thinks only at its own measure")
+    return {}
 
 
 def _bound_cache(body: JsonObject, adapted: Adapted) -> None:
     """Keep the last cuts of the prompt cache that the vendor takes in one request; they hold the others."""
-    blocks: list[JsonObject] = []
-    for value in (body.get("tools"), body.get("system")):
-        blocks.extend(as_object(block) for block in as_array(value))
-    for turn in as_array(body["messages"]):
-        blocks.extend(as_object(block) for block in as_array(as_object(turn).get("content")))
+    blocks = _blocks([body.get("tools"), body.get("system"), body.get("messages")])
     cut = [block for block in blocks if "cache_control" in block]
     for block in cut[:-_MOST_CACHED]:
         del block["cache_control"]
     if len(cut) > _MOST_CACHED:
         adapted.say(f"only the last {_MOST_CACHED} cache hints are told: {adapted.provider} takes no more")
+
+
+def _blocks(value: Json) -> list[JsonObject]:
+    """Every object of nested arrays and contents, in order."""
+    if isinstance(value, list):
+        return [block for item in value for block in _blocks(item)]
+    return [value, *_blocks(value.get("content"))] if isinstance(value, dict) else []
 
 
 def _refuse(request: CompletionRequest, target: Target) -> None:
@@ -251,15 +278,7 @@ _KIND = "anthropic"
 
 def _settings(request: CompletionRequest, metadata: JsonObject, adapted: Adapted, *, own: bool) -> JsonObject:
     """The members that are one value each."""
-    made: JsonObject = {
-        name: value
-        for name, value in (
-            ("temperature", request.temperature),
-            ("top_p", request.top_p),
-            ("top_k", request.top_k),
-        )
-        if value is not None
-    }
+    made: JsonObject = {}
     if request.stop:
         made["stop_sequences"] = [*request.stop]
     if request.user is not None or metadata:
