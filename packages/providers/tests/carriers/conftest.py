@@ -67,6 +67,10 @@ REQUESTS = {
         PLAIN, stop=(), tools=(WEATHER,), tool_choice=ToolChoice(mode="required", name="get_weather")
     ),
     "tool required": replace(PLAIN, stop=(), tools=(WEATHER,), tool_choice=ToolChoice(mode="required")),
+    "one tool at a time": replace(
+        PLAIN, stop=(), tools=(WEATHER,), tool_choice=ToolChoice(mode="auto", parallel=False)
+    ),
+    "thought": replace(PLAIN, stop=(), reasoning_effort="low"),
     "image": replace(
         PLAIN, messages=(user("What is it?", Image(data=b"\x89PNG", media_type="image/png")),), stop=()
     ),

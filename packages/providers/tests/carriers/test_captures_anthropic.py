@@ -74,6 +74,22 @@ MESSAGES: Mapping[str, Ask] = {
         tools=[TOOL],
         tool_choice={"type": "any"},
     ),
+    "one tool at a time": lambda sdk: sdk.messages.create(
+        model=MODEL,
+        system="Be brief.",
+        messages=ASKED,
+        max_tokens=50,
+        tools=[TOOL],
+        tool_choice={"type": "auto", "disable_parallel_tool_use": True},
+    ),
+    "thought": lambda sdk: sdk.messages.create(
+        model=MODEL,
+        system="Be brief.",
+        messages=ASKED,
+        max_tokens=50,
+        thinking={"type": "adaptive"},
+        output_config={"effort": "low"},
+    ),
     "image": lambda sdk: sdk.messages.create(
         model=MODEL,
         messages=[

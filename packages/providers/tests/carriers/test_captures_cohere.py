@@ -53,6 +53,15 @@ CHAT: Mapping[str, Ask] = {
     "tool required": lambda sdk: sdk.chat(
         model=MODEL, messages=ASKED, max_tokens=50, tools=[TOOL], tool_choice="REQUIRED"
     ),
+    # It cannot be held to one call, which our answer says.
+    "one tool at a time": lambda sdk: sdk.chat(model=MODEL, messages=ASKED, max_tokens=50, tools=[TOOL]),
+    # It knows no words for how much is thought, so a budget stands for one.
+    "thought": lambda sdk: sdk.chat(
+        model=MODEL,
+        messages=ASKED,
+        max_tokens=50,
+        thinking=cohere.Thinking(type="enabled", token_budget=1024),
+    ),
     "image": lambda sdk: sdk.chat(
         model=MODEL,
         messages=[

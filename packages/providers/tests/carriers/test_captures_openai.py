@@ -63,6 +63,17 @@ CHAT: Mapping[str, Ask] = {
     "tool required": lambda sdk: sdk.chat.completions.create(
         model=MODEL, messages=ASKED, max_completion_tokens=50, tools=[TOOL], tool_choice="required"
     ),
+    "one tool at a time": lambda sdk: sdk.chat.completions.create(
+        model=MODEL,
+        messages=ASKED,
+        max_completion_tokens=50,
+        tools=[TOOL],
+        tool_choice="auto",
+        parallel_tool_calls=False,
+    ),
+    "thought": lambda sdk: sdk.chat.completions.create(
+        model=MODEL, messages=ASKED, max_completion_tokens=50, reasoning_effort="low"
+    ),
     "image": lambda sdk: sdk.chat.completions.create(
         model=MODEL,
         messages=[

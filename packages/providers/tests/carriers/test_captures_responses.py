@@ -87,6 +87,24 @@ RESPONSES: Mapping[str, Ask] = {
         store=False,
         include=SEALED,
     ),
+    "one tool at a time": lambda sdk: sdk.responses.create(
+        model=MODEL,
+        input=[SYSTEM, USER],
+        max_output_tokens=50,
+        tools=[TOOL],
+        tool_choice="auto",
+        parallel_tool_calls=False,
+        store=False,
+        include=SEALED,
+    ),
+    "thought": lambda sdk: sdk.responses.create(
+        model=MODEL,
+        input=[SYSTEM, USER],
+        max_output_tokens=50,
+        reasoning={"effort": "low"},
+        store=False,
+        include=SEALED,
+    ),
     "image": lambda sdk: sdk.responses.create(
         model=MODEL,
         input=[
