@@ -259,11 +259,6 @@ SENTENCES: list[tuple[str, object, str]] = [
     ("service_tier", "priority", "service_tier is auto: mistral has none that is called priority"),
     (
         "reasoning_budget",
-        500,
-        "reasoning_budget is left to the model: mistral has only words for how much is thought",
-    ),
-    (
-        "reasoning_budget",
         0,
         "reasoning_effort none stands for a reasoning_budget of 0: mistral has only words for it",
     ),
@@ -289,6 +284,16 @@ SENTENCES: list[tuple[str, object, str]] = [
     ),
     (
         "messages",
+        (Message("tool", (ToolResult(call_id="aB3dE5fG7", name="f", is_error=True),)),),
+        "that a tool failed is told in words: mistral has no mark for it",
+    ),
+    (
+        "messages",
+        (user(File(data=b"hi", media_type="text/markdown; charset=utf-8")),),
+        "files of text are told as text: mistral takes documents alone",
+    ),
+    (
+        "messages",
         (assistant(Refusal("no")),),
         "a refusal is told as text: mistral has no place for it",
     ),
@@ -310,6 +315,61 @@ SENTENCES: list[tuple[str, object, str]] = [
 def test_what_is_told_otherwise_than_it_was_asked_is_said(field: str, value: object, sentence: str) -> None:
     """One sentence for each, and once."""
     assert adapted(**{field: value}) == (sentence,)
+
+
+def test_a_budget_of_thought_is_refused_unless_a_word_says_how_much() -> None:
+    """A bound that cannot be kept is not dropped; the nearest is a word."""
+    request = CompletionRequest(model="x", messages=(user("hi"),), reasoning_budget=500)
+    with pytest.raises(UnsupportedError, match="only words") as caught:
+        told(request)
+    assert (caught.value.field, "reasoning_effort" in str(caught.value.remedy)) == ("reasoning_budget", True)
+    assert adapted(reasoning_budget=500, reasoning_effort="low") == (
+        "reasoning_budget is left to the model: mistral has only words for how much is thought",
+    )
+
+
+def test_what_a_failed_tool_said_is_told_as_a_failure() -> None:
+    """In words before its own, or in words of its own where it said nothing."""
+    answers: list[tuple[Text | Image | File, ...]] = [
+        (Text("no such city"),),
+        (),
+        (Image(url="https://example.org/a"),),
+    ]
+    results = tuple(
+        ToolResult(call_id=f"00000000{index}", name="f", content=content, is_error=True)
+        for index, content in enumerate(answers)
+    )
+    contents = [as_object(message)["content"] for message in messages_told(Message("tool", results))]
+    assert contents == [
+        "The tool failed: no such city",
+        "The tool failed.",
+        [
+            {"type": "text", "text": "The tool failed."},
+            {"type": "image_url", "image_url": "https://example.org/a"},
+        ],
+    ]
+
+
+def test_a_file_of_text_is_told_as_text_unless_a_client_sent_it_as_a_document() -> None:
+    """With its name; what is no UTF-8 stays a document."""
+    files = (
+        File(data="hé".encode(), media_type="text/plain", name="a.txt"),
+        File(data=b"{}", media_type="application/json"),
+        File(data=b"\xff", media_type="text/plain"),
+    )
+    assert messages_told(user(*files)) == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "text", "text": "a.txt:\nhé"},
+                {"type": "text", "text": "{}"},
+                {"type": "document_url", "document_url": "data:text/plain;base64,/w=="},
+            ],
+        }
+    ]
+    own: JsonObject = {"type": "document_url", "document_url": "data:text/plain;base64,aGk="}
+    read = asked({"model": "x", "messages": [{"role": "user", "content": [own]}]})
+    assert told(replace(read, original=None))["messages"] == [{"role": "user", "content": [own]}]
 
 
 def test_what_is_told_as_it_was_asked_needs_no_sentence() -> None:

@@ -261,10 +261,21 @@ def _write_results(message: Message, rest: JsonObject, target: Target, wire: Wir
         made: JsonObject = {"role": "tool", "tool_call_id": wire.ids.wire(result.call_id)}
         if result.name:
             made["name"] = wire.names.wire(result.name)
-        made["content"] = write_content(result.content, NOTES.of(message.extra), rest, wire)
+        shown = _failed(result.content, wire) if result.is_error else result.content
+        made["content"] = write_content(shown, NOTES.of(message.extra), rest, wire)
         written.append(made)
     written[0].update(rest)
     return written
+
+
+def _failed(content: tuple[Text | Image | File, ...], wire: Wire) -> tuple[Text | Image | File, ...]:
+    """What a tool that failed answered, with words that say that it did."""
+    wire.adapt("that a tool failed is told in words", "has no mark for it")
+    match content:
+        case (Text(text=text), *more) if text:
+            return (Text(f"The tool failed: {text}"), *more)
+        case _:
+            return (Text("The tool failed."), *content)
 
 
 def write_assistant(message: Message, rest: JsonObject, wire: Wire) -> JsonObject:

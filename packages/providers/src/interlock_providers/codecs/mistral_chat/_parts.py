@@ -29,6 +29,7 @@ KINDS = ("text", "image_url", "document_url", "file", "input_audio", "thinking",
 """The chunks that have a place in the vocabulary."""
 UNSPOKEN = ("resource", "resource_link", "tool_reference", "tool_file")
 """Chunks of the dialect that have none: they are kept for it as fields of the message."""
+_TEXTS = frozenset({"application/json", "application/xml", "application/yaml", "application/toml"})
 _SOUNDS = (
     (b"RIFF", "wav"),
     (b"ID3", "mp3"),
@@ -203,7 +204,7 @@ def _write_part(part: Content, own: JsonObject, wire: Wire, *, whole: bool) -> l
         part: The part.
         own: Those fields.
         wire: Whom it is written for.
-        whole: It was not read from this dialect, so it says itself that a thought is over.
+        whole: It was not read from this dialect, so that it is put into the form which the vendor likes best.
     """
     match part:
         case Text():
@@ -215,6 +216,9 @@ def _write_part(part: Content, own: JsonObject, wire: Wire, *, whole: bool) -> l
             return [_write_image(part, own, wire)]
         case Audio():
             return [{"type": "input_audio", "input_audio": write_base64(part.data), **own}]
+        case File() if whole and (text := _words_of(part)) is not None:
+            wire.adapt("files of text are told as text", "takes documents alone")
+            return [{"type": "text", "text": text if part.name is None else f"{part.name}:\n{text}"}]
         case File():
             return [{**_write_file(part, own, wire), **own}]
         case Reasoning():
@@ -302,6 +306,17 @@ def _write_file(file: File, own: JsonObject, wire: Wire) -> JsonObject:
         return {"input_audio": url}
     named: JsonObject = {} if file.name is None else {"document_name": file.name}
     return {"type": "document_url", "document_url": url, **named}
+
+
+def _words_of(file: File) -> str | None:
+    """What a file of text says."""
+    kind = (file.media_type or "").partition(";")[0].strip().lower()
+    if file.data is None or not (kind.startswith("text/") or kind in _TEXTS):
+        return None
+    try:
+        return file.data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
 
 
 def _write_thinking(part: Reasoning, own: JsonObject, *, whole: bool) -> JsonObject:

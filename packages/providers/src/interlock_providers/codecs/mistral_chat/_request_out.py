@@ -182,14 +182,25 @@ def _options(request: CompletionRequest, wire: Wire, *, own: bool) -> JsonObject
 
 
 def _effort(request: CompletionRequest, wire: Wire) -> str | None:
-    budget = request.reasoning_budget
+    """How much is to be thought: the vendor knows only words for it.
+
+    Raises:
+        UnsupportedError: It is bounded by a number, and no word says how much is wanted.
+    """
+    budget, effort = request.reasoning_budget, request.reasoning_effort
     if budget is None:
-        return request.reasoning_effort
-    if budget == 0 and request.reasoning_effort is None:
-        wire.adapt("reasoning_effort none stands for a reasoning_budget of 0", "has only words for it")
-        return "none"
-    wire.adapt("reasoning_budget is left to the model", "has only words for how much is thought")
-    return request.reasoning_effort
+        return effort
+    if effort is not None:
+        wire.adapt("reasoning_budget is left to the model", "has only words for how much is thought")
+        return effort
+    if budget > 0:
+        raise UnsupportedError(
+            f"reasoning_budget cannot be told: the dialect {DIALECT} has only words for how much is thought.",
+            field="reasoning_budget",
+            remedy="Say it as reasoning_effort, such as low or high, or leave it out.",
+        )
+    wire.adapt("reasoning_effort none stands for a reasoning_budget of 0", "has only words for it")
+    return "none"
 
 
 def _tier(tier: str | None, wire: Wire) -> str | None:
