@@ -383,6 +383,17 @@ def test_reasoning_of_any_vendor_comes_back_from_a_client_as_it_was() -> None:
     )
 
 
+@pytest.mark.parametrize("payload", ["interlock:", "interlock:?", "interlock:W10=", "interlock:e30="])
+def test_a_seal_that_was_tampered_with_harms_nobody(payload: str) -> None:
+    """It is no reasoning of any vendor that has a name, so only its own kind could be sent it."""
+    item: JsonObject = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": payload}
+    asked = CODEC.parse_request(dump_json({"model": "a", "input": [item]}).encode()).request
+    part = asked.messages[0].content[0]
+    assert isinstance(part, Reasoning)
+    assert part.vendor in (None, "any:openai-responses")
+    assert part.signature is None
+
+
 @pytest.mark.parametrize(
     ("finish", "native", "status", "details"),
     [

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interlock_core import CompletionRequest, Json, JsonObject, Reasoning
+from interlock_core import (
+    CompletionRequest,
+    Json,
+    JsonObject,
+    Reasoning,
+)
 from interlock_core.jsontypes import as_array, as_object, dump_json
 from interlock_providers.codecs import Facts, Target, codec
 

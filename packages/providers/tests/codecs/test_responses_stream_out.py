@@ -266,3 +266,57 @@ def test_any_stream_is_told_so_that_it_adds_up_to_the_same(chunks: list[Chunk]) 
     assert sorted(call.arguments for call in after.message.tool_calls) == sorted(
         call.arguments for call in before.message.tool_calls
     )
+
+
+def test_hidden_reasoning_is_told_as_an_item_of_its_own() -> None:
+    """Redacted, or signed only after other words began: nobody's payload is lost, whole or streamed."""
+    chunks = [
+        Chunk(model="anthropic/claude-x", id="1", encrypted="REDACTED"),
+        Chunk(text="a"),
+        Chunk(encrypted="MORE"),
+        Chunk(refusal="b"),
+        Chunk(signature="LATE"),
+        Chunk(finish=FinishReason.STOP),
+    ]
+    items = as_array(as_object(checked(told(chunks))[-1]["response"])["output"])
+    asked = CODEC.parse_request(dump_json({"model": "a", "input": items}).encode()).request
+    parts = [part for part in asked.messages[0].content if isinstance(part, Reasoning)]
+    assert [(part.encrypted, part.signature, part.vendor) for part in parts] == [
+        ("REDACTED", None, "anthropic"),
+        ("MORE", None, "anthropic"),
+        (None, "LATE", "anthropic"),
+    ]
+
+
+def test_citations_before_any_text_begin_one() -> None:
+    """An annotation needs a part to stand in; each is told once."""
+    chunks = [
+        Chunk(model="b/m", citations=(CITED,)),
+        Chunk(text="a", citations=(CITED,)),
+        Chunk(finish=FinishReason.STOP),
+    ]
+    names = [event["type"] for event in checked(told(chunks))]
+    assert names.count("response.output_text.annotation.added") == 1
+    assert assembled(read([told(chunks)])).message.content == assembled(chunks).message.content
+
+
+def test_only_the_first_of_several_answers_is_told() -> None:
+    """The dialect has one, and cannot ask for more."""
+    chunks = [
+        Chunk(model="b/m", text="a"),
+        Chunk(text="other", choice=1),
+        Chunk(finish=FinishReason.LENGTH, choice=1),
+        Chunk(finish=FinishReason.STOP),
+    ]
+    response = as_object(checked(told(chunks))[-1]["response"])
+    assert "other" not in dump_json(response)
+    assert response["status"] == "completed"
+
+
+def test_usage_that_was_put_right_is_told_as_it_is_known_here() -> None:
+    """The vendor's own number in the last event is not the last word."""
+    chunks = read([STREAM])
+    counted = Usage(input_tokens=1, output_tokens=1)
+    chunks[-1] = replace(chunks[-1], usage=counted)
+    last = as_object(json.loads(told(chunks).decode().split("data: ")[-1]))
+    assert as_object(as_object(last["response"])["usage"])["total_tokens"] == 2

@@ -3,17 +3,19 @@
 import re
 from collections.abc import Mapping
 
-from interlock_core import CompletionRequest, Json, JsonObject, Message, Reasoning, ToolCall
+from interlock_core import CompletionRequest, Json, JsonObject, Reasoning
 from interlock_core.errors import UnsupportedError
 from interlock_core.jsontypes import as_array, as_object, dump_json
 from interlock_providers.codecs import Rendered, Target
 from interlock_providers.codecs._fields import to_bytes
+from interlock_providers.codecs._functions import tool_names
 from interlock_providers.codecs._names import ToolNames
 from interlock_providers.codecs._original import ParsedBytes
 from interlock_providers.codecs._splice import splice
 from interlock_providers.codecs.openai_responses._input import write_input
 from interlock_providers.codecs.openai_responses._notes import DIALECT, NOTES
 from interlock_providers.codecs.openai_responses._request_in import LOGPROBS
+from interlock_providers.codecs.openai_responses._sister import adopted
 from interlock_providers.codecs.openai_responses._told import Teller, may_send
 from interlock_providers.codecs.openai_responses._tools import (
     take_others,
@@ -32,7 +34,8 @@ _BUDGETS = ((0, "none"), (2_048, "low"), (8_192, "medium"))
 
 def render_request(request: CompletionRequest, target: Target, *, stream: bool) -> Rendered:
     """Write a request for a vendor; see `Codec.render_request`."""
-    names = ToolNames(_tool_names(request))
+    request = adopted(request)
+    names = tool_names(request)
     adapted: tuple[str, ...] = ()
     body = _forwarded(request, target, names, stream=stream)
     if body is None:
@@ -43,18 +46,6 @@ def render_request(request: CompletionRequest, target: Target, *, stream: bool) 
     return Rendered(
         path="/responses", headers=HEADERS, body=body, target=target, names=names, adapted=adapted
     )
-
-
-def _tool_names(request: CompletionRequest) -> set[str]:
-    names = {tool.name for tool in request.tools}
-    names.update(call.name for message in request.messages for call in _calls(message))
-    if request.tool_choice is not None and request.tool_choice.name is not None:
-        names.add(request.tool_choice.name)
-    return names
-
-
-def _calls(message: Message) -> tuple[ToolCall, ...]:
-    return message.tool_calls if message.role == "assistant" else ()
 
 
 def _forwarded(request: CompletionRequest, target: Target, names: ToolNames, *, stream: bool) -> bytes | None:
