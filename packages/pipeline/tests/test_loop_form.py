@@ -22,7 +22,7 @@ from interlock_core import (
 from interlock_core.completion import Completion
 from interlock_core.errors import AnswerFormatError, InvalidRequestError
 from interlock_core.messages import Message, Refusal, assistant, user
-from interlock_core.testing import MemoryCatalog, ScriptedExecutor, ScriptedProvider
+from interlock_core.testing import MemoryCatalog, ScriptedExecutor, ScriptedProvider, completion
 from interlock_pipeline import ToolCallingPipeline
 
 SCHEMA: JsonObject = {
@@ -164,3 +164,16 @@ class _Judging(ScriptedProvider):
             yield replace(chunk, finish=None) if wrong else chunk
             if wrong:
                 raise AnswerFormatError("It has not the form.")
+
+
+async def test_what_a_vendor_did_in_another_way_is_told_once() -> None:
+    """As a warning, however many turns there are."""
+    adapted = replace(completion("one"), adapted=("The seed was left to chance.",))
+    last = replace(completion('{"n": 1}'), adapted=("The seed was left to chance.",))
+    told = pipeline(ScriptedProvider([adapted, last])).events(request(ResponseFormat(schema=SCHEMA)))
+    words = [
+        str(item.data["message"])
+        async for item in told
+        if not isinstance(item, RunResult) and item.kind is EventKind.WARNING
+    ]
+    assert words.count("The seed was left to chance.") == 1

@@ -195,8 +195,9 @@ class ToolCallingPipeline:
             message, mended = with_readable_arguments(answer.message)
             answer = replace(answer, message=message) if mended else answer
         run.heard(asked, answer)
-        for sentence in mended:
+        for sentence in (*mended, *(said for said in answer.adapted if said not in run.told)):
             yield tell.warning(sentence)
+        run.told.update(answer.adapted)
         yield tell.answered(run.answer)
 
     async def _after_calls(self, run: Run) -> AsyncGenerator[Event, None]:

@@ -52,6 +52,7 @@ class Run:
         end: Why the run ends, once it does.
         failure: What broke the last answer off, if anything did.
         timed_out: The run's time ended while an answer was on its way.
+        told: What vendors did in another way than asked, and was told already.
     """
 
     request: RunRequest
@@ -68,6 +69,7 @@ class Run:
     end: End | None = None
     failure: InterlockError | None = None
     timed_out: bool = False
+    told: set[str] = field(default_factory=set[str])
 
     def next_request(self) -> CompletionRequest:
         """The request for the next answer."""

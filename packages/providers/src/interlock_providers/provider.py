@@ -44,6 +44,8 @@ T = TypeVar("T")
 
 _MOST_ERROR = 64 * 1024
 _DRAIN_S = 0.1
+_MOST_FORMLESS = 1_000
+"""Names of models come from requests, so what is remembered of them is bounded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +334,8 @@ class HttpProvider:
         if not form.is_blamed(error):
             return None
         way: _structured.Way = "tool" if form.way == "native" else "words"
+        if len(self._formless) >= _MOST_FORMLESS:
+            self._formless.clear()
         self._formless[request.model.removeprefix(f"{self.name}/")] = way
         return _structured.Form(request, way, self.name)
 

@@ -37,7 +37,7 @@ def completion(text: str = "", *calls: ToolCall, model: str = "scripted/model") 
 
 def as_chunks(whole: Completion) -> tuple[Chunk, ...]:
     """The stream that a vendor would have sent for a completion: a chunk a word, then finish and usage."""
-    chunks = [Chunk(model=whole.model, id=whole.id)]
+    chunks = [Chunk(model=whole.model, id=whole.id, adapted=whole.adapted)]
     index = 0
     for part in whole.message.content:
         match part:
@@ -45,7 +45,7 @@ def as_chunks(whole: Completion) -> tuple[Chunk, ...]:
                 chunks += [Chunk(text=word) for word in _words(part.text)]
             case Reasoning():
                 chunks += [Chunk(reasoning=word) for word in _words(part.text)]
-                chunks.append(Chunk(signature=part.signature, encrypted=part.encrypted))
+                chunks.append(Chunk(signature=part.signature, encrypted=part.encrypted, reasoning_id=part.id))
             case Refusal():
                 chunks.append(Chunk(refusal=part.text))
             case ToolCall():
