@@ -123,6 +123,12 @@ class Wire:
         (received,) = self.server.requests[before:]
         return _caught(received)
 
+    async def passed_on(self, theirs: Caught) -> Caught:
+        """What our provider sends when a client of ours has sent what the SDK did."""
+        headers = tuple(theirs.headers.items())
+        asked = codec(self.dialect).parse_request(theirs.raw, headers).request
+        return await self.ours(lambda provider: provider.complete(asked))
+
     async def ours(self, ask: Callable[[HttpProvider], Awaitable[object]]) -> Caught:
         """What our provider sends, the same over both carriers, byte for byte."""
         fast, sdk = [await self._over(carrier, ask) for carrier in ("fast", "sdk")]

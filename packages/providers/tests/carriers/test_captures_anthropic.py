@@ -159,3 +159,23 @@ async def test_the_models_are_asked_for_alike(wire: Wire, sdk: anthropic.AsyncAn
 
     theirs = await wire.caught(listing(), anthropic.BadRequestError)
     assert await wire.ours(lambda provider: provider.models()) == theirs
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("name", sorted(REQUESTS))
+async def test_what_a_client_sends_is_passed_on(name: str, wire: Wire, sdk: anthropic.AsyncAnthropic) -> None:
+    """Read from the SDK's bytes and sent on, a request is the one that the SDK made, byte for byte."""
+    theirs = await wire.caught(MESSAGES[name](sdk), anthropic.BadRequestError)
+    ours = await wire.passed_on(theirs)
+    assert (ours, ours.raw) == (theirs, theirs.raw)
+
+
+@pytest.mark.promise("P2")
+async def test_what_a_client_may_try_early_is_passed_on(wire: Wire, sdk: anthropic.AsyncAnthropic) -> None:
+    """The names of beta features stand in a header, which goes on with the body."""
+    asking = sdk.messages.create(
+        model=MODEL, messages=ASKED, max_tokens=50, extra_headers={"anthropic-beta": "one-2026,two-2026"}
+    )
+    theirs = await wire.caught(asking, anthropic.BadRequestError)
+    assert theirs.headers["anthropic-beta"] == "one-2026,two-2026"
+    assert await wire.passed_on(theirs) == theirs

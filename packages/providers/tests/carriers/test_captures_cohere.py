@@ -96,13 +96,18 @@ def wire(server: LoopbackServer) -> Wire:
     return Wire(server, "cohere", "cohere-chat")
 
 
-def as_meant(theirs: Caught) -> Caught:
-    """The SDK's request without defaults: that no stream is wanted, and that any media type will do."""
+def taking_json(theirs: Caught) -> Caught:
+    """The SDK's request, which leaves it to its HTTP stack to say what it takes: anything."""
     assert theirs.headers["accept"] == "*/*"
+    return replace(theirs, headers={**theirs.headers, "accept": "application/json"})
+
+
+def as_meant(theirs: Caught) -> Caught:
+    """The same without the default that it writes out: that no stream is wanted."""
     body = theirs.body
     if isinstance(body, dict):
         body = {name: value for name, value in body.items() if (name, value) != ("stream", False)}
-    return replace(theirs, headers={**theirs.headers, "accept": "application/json"}, body=body)
+    return replace(taking_json(theirs), body=body)
 
 
 @pytest.mark.promise("P2")
@@ -139,3 +144,12 @@ async def test_the_models_are_asked_for_alike(wire: Wire, sdk: cohere.AsyncClien
     """The list is asked for in one page, as long as the vendor makes them."""
     theirs = as_meant(await wire.caught(sdk.models.list(page_size=1000), ApiError))
     assert await wire.ours(lambda provider: provider.models()) == theirs
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("name", sorted(REQUESTS))
+async def test_what_a_client_sends_is_passed_on(name: str, wire: Wire, sdk: cohere.AsyncClientV2) -> None:
+    """Read from the SDK's bytes and sent on, a request is the one that the SDK made, byte for byte."""
+    theirs = taking_json(await wire.caught(CHAT[name](sdk), ApiError))
+    ours = await wire.passed_on(theirs)
+    assert (ours, ours.raw) == (theirs, theirs.raw)

@@ -161,3 +161,12 @@ async def test_the_models_are_asked_for_alike(wire: Wire, sdk: Mistral) -> None:
     """The list of models is one GET."""
     theirs = await wire.caught(sdk.models.list_async(), MistralError)
     assert await wire.ours(lambda provider: provider.models()) == theirs
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("name", sorted(REQUESTS))
+async def test_what_a_client_sends_is_passed_on(name: str, wire: Wire, sdk: Mistral) -> None:
+    """Read from the SDK's bytes and sent on, a request is the one that the SDK made, byte for byte."""
+    theirs = await wire.caught(CHAT[name](sdk), MistralError)
+    ours = await wire.passed_on(theirs)
+    assert (ours, ours.raw) == (theirs, theirs.raw)

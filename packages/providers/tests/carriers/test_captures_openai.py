@@ -161,3 +161,12 @@ async def test_the_models_are_asked_for_alike(wire: Wire, sdk: openai.AsyncOpenA
     theirs = await wire.caught(listing(), openai.BadRequestError)
     ours = await wire.ours(lambda provider: provider.models())
     assert ours == theirs
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("name", sorted(REQUESTS))
+async def test_what_a_client_sends_is_passed_on(name: str, wire: Wire, sdk: openai.AsyncOpenAI) -> None:
+    """Read from the SDK's bytes and sent on, a request is the one that the SDK made, byte for byte."""
+    theirs = await wire.caught(CHAT[name](sdk), openai.BadRequestError)
+    ours = await wire.passed_on(theirs)
+    assert (ours, ours.raw) == (theirs, theirs.raw)

@@ -168,3 +168,12 @@ async def test_a_stream_is_asked_for_alike(wire: Wire, sdk: openai.AsyncOpenAI) 
     theirs = await wire.caught(asking, openai.BadRequestError)
     asked = replace(REQUESTS["text"], stop=())
     assert await wire.ours(lambda provider: first_piece(provider, asked)) == theirs
+
+
+@pytest.mark.promise("P2")
+@pytest.mark.parametrize("name", sorted(REQUESTS))
+async def test_what_a_client_sends_is_passed_on(name: str, wire: Wire, sdk: openai.AsyncOpenAI) -> None:
+    """Read from the SDK's bytes and sent on, a request is the one that the SDK made, byte for byte."""
+    theirs = await wire.caught(RESPONSES[name](sdk), openai.BadRequestError)
+    ours = await wire.passed_on(theirs)
+    assert (ours, ours.raw) == (theirs, theirs.raw)
