@@ -82,7 +82,7 @@ class Rendered:
         target: Whom it is for.
         names: How tools are called on this wire.
         adapted: What the vendor cannot do as it was asked and is done in another way, a sentence each,
-            such as `seed is left to chance: anthropic has none`. Nothing that was asked is dropped without
+            such as `seed is left to chance: acme has none`. Nothing that was asked is dropped without
             a sentence here; what cannot be done at all is refused.
         note: What the codec wants to know again when it reads the answer.
     """
