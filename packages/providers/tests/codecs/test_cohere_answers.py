@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
+from cohere.types.list_models_response import ListModelsResponse
 from cohere.v2.types.v2chat_response import V2ChatResponse
 from hypothesis import given
 from hypothesis import strategies as st
@@ -309,6 +310,42 @@ def test_an_answer_of_another_dialect_is_told_in_full() -> None:
     assert json.loads(CODEC.render_response(completion, {"run": "r"}))["interlock"] == {"run": "r"}
 
 
+foreign_parts = st.one_of(
+    words.map(Text),
+    words.map(Refusal),
+    st.builds(Reasoning, text=words, signature=st.one_of(st.none(), words), vendor=words),
+    st.builds(ToolCall, id=words, name=words, arguments=st.one_of(words, st.just(""))),
+)
+finishes = st.sampled_from(FinishReason)
+foreign_usage = st.builds(
+    Usage,
+    input_tokens=st.integers(0, 9),
+    output_tokens=st.integers(0, 9),
+    requests=st.just({"web_search": 1}),
+)
+
+
+@given(
+    st.lists(foreign_parts, max_size=4), st.sampled_from(FinishReason), st.one_of(st.none(), foreign_usage)
+)
+def test_the_sdk_reads_whatever_is_told_strictly(
+    parts: list[Text | Refusal | Reasoning | ToolCall], finish: FinishReason, usage: Usage | None
+) -> None:
+    """Any answer of any model, in the types of the SDK, and the same calls and words come back."""
+    message = Message("assistant", tuple(parts))
+    completion = Completion(model="other/x", message=message, finish=finish, usage=usage, id="i")
+    told = CODEC.render_response(completion)
+    read = TypeAdapter(V2ChatResponse).validate_json(told, strict=True)
+    assert not read.model_extra
+    assert not read.message.model_extra
+    again = CODEC.parse_response(told, SENT)
+    assert [(one.id, one.name) for one in again.message.tool_calls] == [
+        (one.id, one.name) for one in message.tool_calls
+    ]
+    assert again.text == "".join(part.text for part in parts if isinstance(part, Text | Refusal))
+    assert (again.usage is None) == (usage is None)
+
+
 @pytest.mark.parametrize("logprobs", [[{"token": "x"}], [], "x", {"content": []}, {"tokens": [1]}])
 def test_log_probabilities_in_no_known_form_are_not_told_wrongly(logprobs: Json) -> None:
     """A client of the dialect would not understand them."""
@@ -420,6 +457,8 @@ def test_models_are_listed_both_ways() -> None:
     """The vendor's own shape, which the SDK reads."""
     body = CODEC.render_models([("vendor/m-1", "vendor"), ("vendor/m-2", "vendor")])
     assert CODEC.parse_models(body, "vendor") == ("vendor/m-1", "vendor/m-2")
+    listed = TypeAdapter(ListModelsResponse).validate_json(body, strict=True)
+    assert [model.model_extra for model in listed.models] == [{}, {}]
     assert json.loads(CODEC.render_model("m", "vendor"))["name"] == "m"
     for wrong in (b"", b"[]", b'{"models":{}}'):
         with pytest.raises(ProtocolError):

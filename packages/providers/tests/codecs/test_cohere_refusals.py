@@ -137,6 +137,8 @@ def test_parts_in_the_wrong_message_are_refused(message: Message) -> None:
 
 def test_a_choice_of_a_tool_that_is_not_offered_is_refused() -> None:
     """Nothing could be offered in its place."""
+    with pytest.raises(InvalidRequestError, match="there are no tools"):
+        sent(replace(ASKED, tool_choice=ToolChoice(mode="required")))
     with pytest.raises(InvalidRequestError, match="not among the tools"):
         sent(replace(ASKED, tools=TOOLS, tool_choice=ToolChoice(mode="required", name="c")))
 

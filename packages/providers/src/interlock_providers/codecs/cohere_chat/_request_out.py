@@ -121,6 +121,12 @@ def _choose(
         return tools, {}
     if choice.parallel is False and tools and choice.mode != "none":
         out.say("several tools may be called at once", "cannot be held to one call")
+    if choice.mode == "required" and not tools:
+        raise InvalidRequestError(
+            "tool_choice demands a call, and there are no tools.",
+            field="tool_choice",
+            remedy="Offer tools, or leave it out.",
+        )
     if choice.name is not None:
         named = [tool for tool in tools if tool.name == choice.name]
         if not named:
