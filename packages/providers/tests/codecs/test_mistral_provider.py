@@ -145,6 +145,26 @@ async def test_a_conversation_with_foreign_ids_and_names_is_taken(make: MakeProv
     ]
 
 
+@pytest.mark.promise("P1")
+async def test_a_word_after_a_result_and_a_late_system_message_are_taken(make: MakeProvider) -> None:
+    """The vendor refuses both where they stand."""
+    call = assistant(ToolCall(id="toolu_1", name="get_time"))
+    result = Message("tool", (ToolResult(call_id="toolu_1", name="get_time", is_error=True),))
+    conversation = (
+        user("go"),
+        call,
+        result,
+        user("and now?"),
+        assistant("Wait."),
+        system("French"),
+        user("?"),
+    )
+    async with MistralServer(models=("sim-1",)) as server:
+        answer = await make(server.url, kind="mistral").complete(replace(ASKED, messages=conversation))
+    assert answer.finish is FinishReason.STOP
+    assert len(answer.adapted) == 3
+
+
 @pytest.mark.promise("P3")
 async def test_a_form_and_a_named_tool_are_asked_for(make: MakeProvider) -> None:
     """The vendor takes schema and choice as they are written."""

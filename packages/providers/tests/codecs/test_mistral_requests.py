@@ -1,12 +1,9 @@
 """Requests of the dialect mistral-chat: what is told, what is told otherwise, and what is refused."""
 
 import json
-import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from interlock_core import (
     Audio,
@@ -328,28 +325,6 @@ def test_a_budget_of_thought_is_refused_unless_a_word_says_how_much() -> None:
     )
 
 
-def test_what_a_failed_tool_said_is_told_as_a_failure() -> None:
-    """In words before its own, or in words of its own where it said nothing."""
-    answers: list[tuple[Text | Image | File, ...]] = [
-        (Text("no such city"),),
-        (),
-        (Image(url="https://example.org/a"),),
-    ]
-    results = tuple(
-        ToolResult(call_id=f"00000000{index}", name="f", content=content, is_error=True)
-        for index, content in enumerate(answers)
-    )
-    contents = [as_object(message)["content"] for message in messages_told(Message("tool", results))]
-    assert contents == [
-        "The tool failed: no such city",
-        "The tool failed.",
-        [
-            {"type": "text", "text": "The tool failed."},
-            {"type": "image_url", "image_url": "https://example.org/a"},
-        ],
-    ]
-
-
 def test_a_file_of_text_is_told_as_text_unless_a_client_sent_it_as_a_document() -> None:
     """With its name; what is no UTF-8 stays a document."""
     files = (
@@ -432,30 +407,6 @@ def test_images_in_tool_results_are_refused_where_the_server_takes_only_text() -
     for one in (request, own):
         with pytest.raises(UnsupportedError, match="takes only text in tool results"):
             CODEC.render_request(one, replace(TARGET, facts=Facts(tool_images=False)), stream=False)
-
-
-LEGAL = st.from_regex(r"[a-zA-Z0-9]{9}", fullmatch=True)
-
-
-@given(st.sets(st.one_of(st.text(max_size=40), LEGAL), min_size=1, max_size=20))
-def test_ids_of_calls_become_nine_letters_and_digits(ids: set[str]) -> None:
-    """Legal ids stay; others are mapped alike in calls and results; no two become one."""
-    calls = tuple(ToolCall(id=name, name="f") for name in sorted(ids))
-    results = tuple(ToolResult(call_id=name, name="f") for name in sorted(ids))
-    said = [as_object(message) for message in messages_told(assistant(*calls), Message("tool", results))]
-    wires = [as_object(call)["id"] for call in as_array(said[0]["tool_calls"])]
-    assert [message["tool_call_id"] for message in said[1:]] == wires
-    assert len(set(map(str, wires))) == len(ids)
-    for name, wire in zip(sorted(ids), wires, strict=True):
-        assert re.fullmatch(r"[a-zA-Z0-9]{9}", str(wire))
-        assert wire == name or not re.fullmatch(r"[a-zA-Z0-9]{9}", name)
-
-
-def test_an_id_is_mapped_alike_in_every_turn() -> None:
-    """So that the vendor's cache knows the conversation again."""
-    first = messages_told(assistant(ToolCall(id="call_1", name="f")))
-    later = messages_told(assistant(ToolCall(id="call_1", name="f")), user("x"), assistant("y"))
-    assert first[0] == later[0]
 
 
 def test_fields_of_another_dialect_are_refused_by_name() -> None:

@@ -27,6 +27,7 @@ from interlock_providers.codecs.mistral_chat._parts import UNSPOKEN, read_chunks
 from interlock_providers.codecs.mistral_chat._wire import Wire
 
 _ROLES = ("system", "user", "assistant", "tool")
+_FILLER = "OK."
 
 
 @dataclass(slots=True)
@@ -199,7 +200,7 @@ def write_messages(messages: Sequence[Message], target: Target, wire: Wire) -> l
     Raises:
         UnsupportedError: A part cannot be said in this dialect.
     """
-    written: list[Json] = []
+    written: list[JsonObject] = []
     for index, message in enumerate(messages):
         path = f"messages[{index}]"
         rest = NOTES.own(message.extra, f"{path}.")
@@ -215,7 +216,27 @@ def write_messages(messages: Sequence[Message], target: Target, wire: Wire) -> l
             _refuse_strange(message, path)
             made = {"content": write_content(message.content, NOTES.of(message.extra), rest, wire)}
         written.append({"role": message.role, **made, **rest})
-    return written
+    return _in_order(written, wire)
+
+
+def _in_order(written: Sequence[JsonObject], wire: Wire) -> list[Json]:
+    """The messages in an order of roles that the vendor takes.
+
+    It refuses a system message behind an answer or a result, and a user's behind a result.
+    """
+    made: list[Json] = []
+    before: Json = None
+    for message in written:
+        role = message["role"]
+        if role == "system" and before in {"assistant", "tool"}:
+            wire.adapt("a late system message is told as a user's", "takes none behind an answer or a result")
+            role = "user"
+        if role == "user" and before == "tool":
+            wire.adapt(f"an answer of {_FILLER!r} is put behind a tool's result", "takes no message there")
+            made.append({"role": "assistant", "content": _FILLER})
+        made.append({**message, "role": role})
+        before = role
+    return made
 
 
 def _refuse_strange(message: Message, path: str) -> None:
