@@ -269,6 +269,7 @@ def test_what_nothing_comes_near_to_is_refused(setting: str, value: object) -> N
         Reasoning(text="t", vendor="openai", signature="s"),
         Reasoning(text="t", vendor="openai"),
         Reasoning(text="t", vendor="openai", id="rs_1"),
+        Reasoning(encrypted="of nobody knows whom"),
     ],
 )
 def test_reasoning_goes_back_only_to_the_provider_that_made_it(thought: Reasoning) -> None:

@@ -111,6 +111,9 @@ def may_send(part: Reasoning, target: Target, *, stored: bool) -> bool:
     """Reasoning goes back only to the provider that made it, in the form in which it can read it."""
     if part.signature is not None or part.vendor not in (None, SOME_SPEAKER, target.provider):
         return False
+    if part.vendor is None and part.encrypted is not None and part.id is None:
+        # Every item of this dialect has an id; this was sealed by somebody else.
+        return False
     return part.encrypted is not None or target.facts.reasoning or (stored and part.id is not None)
 
 
