@@ -42,6 +42,36 @@ async def test_a_stream_yields_each_event_as_it_comes() -> None:
             await anext(pieces)
 
 
+async def test_what_came_while_nobody_read_is_handed_on_at_once() -> None:
+    """A reader that was busy is not woken for each chunk of the wire."""
+    first_read, all_sent = asyncio.Event(), asyncio.Event()
+
+    async def events() -> AsyncIterator[str]:
+        yield "one"
+        await first_read.wait()
+        for text in ("two", "three", "four"):
+            yield text
+        all_sent.set()
+
+    def handle(request: ReceivedRequest) -> Answer:
+        return sse_answer(events()) if request.path == "/stream" else Answer()
+
+    async with (
+        LoopbackServer(handle) as server,
+        client_for(server) as client,
+        client.stream(server.request("/stream")) as stream,
+    ):
+        pieces = aiter(stream)
+        assert await anext(pieces) == b"data: one\n\n"
+        first_read.set()
+        await all_sent.wait()
+        # While this goes there and back, what was sent before arrives.
+        await client.send(server.request("/other"))
+        assert await anext(pieces) == b"data: two\n\ndata: three\n\ndata: four\n\n"
+        with pytest.raises(StopAsyncIteration):
+            await anext(pieces)
+
+
 async def test_leaving_a_stream_early_closes_its_connection_at_once() -> None:
     """The server notices while it is still making the answer."""
 
