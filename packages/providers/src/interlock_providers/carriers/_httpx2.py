@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import TYPE_CHECKING, TypeAlias
 
-from interlock_core.errors import ProtocolError
 from interlock_providers.carriers._sdk import MOST_CONNECTIONS, MOST_IDLE_CONNECTIONS, StackErrors
 
 if TYPE_CHECKING:
@@ -21,7 +20,8 @@ def httpx2_client(
 ) -> "httpx2.AsyncClient":
     """A client that reads no environment and follows no redirect.
 
-    SDKs read an error's body whole, unasked; one that is longer than any error is a `ProtocolError`.
+    SDKs read an error's body whole, unasked: of one that is longer than any error they get the beginning,
+    and the connection is closed.
 
     Args:
         last_step: Called just before a request goes on the wire, for its headers.
@@ -43,10 +43,10 @@ def httpx2_client(
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             async for piece in self._body:
+                yield piece[: self._left]
                 self._left -= len(piece)
-                if self._left < 0:
-                    raise ProtocolError("The error that the vendor answered with is too long to be one.")
-                yield piece
+                if self._left <= 0:
+                    return
 
         async def aclose(self) -> None:
             await self._body.aclose()
