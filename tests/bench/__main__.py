@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 import audit_append
+import cancel
 import conversion
 import gateway
 import providers
@@ -24,6 +25,7 @@ def figures(runs: int, *, full: bool) -> Iterator[Figure]:
     yield from audit_append.figures(full=full)
     yield from conversion.figures(runs, full=full)
     yield from gateway.figures(full=full)
+    yield from cancel.figures(full=full)
     yield from providers.figures(runs)
 
 
