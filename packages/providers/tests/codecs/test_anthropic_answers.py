@@ -192,6 +192,14 @@ def test_plain_answers_are_forwarded_with_only_the_model_changed() -> None:
     assert b"Let me see" not in CODEC.render_response(hidden)
 
 
+def test_an_answer_that_was_changed_keeps_its_signatures() -> None:
+    """Only what was changed is told otherwise; thoughts stay as the vendor takes them back."""
+    answer = read(CONTENT, stop_reason="tool_use")
+    thought, opaque, _, call = answer.message.content
+    changed = replace(answer, message=replace(answer.message, content=(thought, opaque, Text("[x]"), call)))
+    assert told(changed)["content"] == [CONTENT[0], CONTENT[1], {"type": "text", "text": "[x]"}, CONTENT[3]]
+
+
 def test_mapped_names_are_told_as_the_client_knows_them() -> None:
     """A catalogue's name was changed for the wire and comes back; the bytes are written anew then."""
     call: Json = {"type": "tool_use", "id": "t", "name": "github_issues_create", "input": {}}

@@ -235,6 +235,13 @@ def test_what_another_dialect_has_not_is_refused_there_by_name(value: JsonObject
     assert caught.value.field == field
 
 
+def test_a_hint_is_no_reason_to_refuse_a_request_elsewhere() -> None:
+    """Where to cut the cache goes back in the dialect, and another vendor does without."""
+    asked = read({"cache_control": {"type": "ephemeral"}})
+    assert rewritten(asked)["cache_control"] == {"type": "ephemeral"}
+    assert codec("openai-chat").render_request(asked, TARGET, stream=False).body
+
+
 def test_thinking_that_is_not_a_budget_is_kept_until_it_is_changed() -> None:
     """The model's own measure, and how it is shown, go back as they came."""
     thinking: JsonObject = {"type": "adaptive", "display": "omitted"}

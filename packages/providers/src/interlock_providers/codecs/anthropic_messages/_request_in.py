@@ -31,6 +31,8 @@ def parse_request(body: bytes, headers: Headers = ()) -> ClientRequest:
     messages = read_messages(fields.items("messages"), "messages", reader)
     tools = read_tools(fields, note)
     form, effort = read_config(fields)
+    # A hint, which another vendor may do without: it is no reason to refuse the request there.
+    note["cache_control"] = fields.take("cache_control")
     if reader.mended:
         note["sealed"] = True
     request = CompletionRequest(

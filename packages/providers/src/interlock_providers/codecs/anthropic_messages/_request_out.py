@@ -167,7 +167,8 @@ def _written(
         body["tools"] = tools
     body.update(write_choice(request.tool_choice, names, tools=bool(tools)))
     config: JsonObject = {**kept_config, **({"effort": effort} if effort else {}), **form}
-    for name, value in (("thinking", thinking), ("output_config", config)):
+    cache = note.get("cache_control")
+    for name, value in (("thinking", thinking), ("output_config", config), ("cache_control", cache)):
         if value:
             body[name] = value
     body.update(sampling)

@@ -9,7 +9,7 @@ one that recurs, that leaves a type open, or that is a map from free names to va
 from dataclasses import dataclass, field
 
 from interlock_core import Json, JsonObject
-from interlock_core.jsontypes import as_array, as_object, dump_json
+from interlock_core.jsontypes import as_array, as_object, as_text, dump_json
 
 _FORMATS = frozenset(
     {"date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"}
@@ -17,6 +17,7 @@ _FORMATS = frozenset(
 _TYPES = frozenset({"object", "array", "string", "integer", "number", "boolean", "null"})
 _PLAIN = ("title", "required", "type")
 _MUTE = frozenset({"$schema", "$id", "$comment", "definitions", "$defs", "description", *_PLAIN})
+_OBJECT = frozenset({"type", "properties", "required", "title", "description", "additionalProperties"})
 _DATA = frozenset({"$defs", "definitions", "enum", "const", "default", "examples"})
 _DEEPEST = 64
 _STRICT_TOOLS, _OPTIONAL, _UNIONS = 20, 24, 16
@@ -31,12 +32,14 @@ class Fitted:
     """A schema in the vendor's part of the language.
 
     Attributes:
+        whole: The schema as it was, which its references lead into.
         schema: The schema.
         moved: Keywords that are not enforced and stand in descriptions.
         optional: How many properties are optional.
         unions: How many places take more than one type.
     """
 
+    whole: JsonObject = field(default_factory=dict[str, Json])
     schema: JsonObject = field(default_factory=dict[str, Json])
     moved: set[str] = field(default_factory=set[str])
     optional: int = 0
@@ -49,7 +52,7 @@ def fit(schema: JsonObject) -> Fitted:
     Raises:
         UnfitError: It cannot, without meaning something else.
     """
-    fitted = Fitted()
+    fitted = Fitted(whole=schema)
     _References(schema).walk(schema)
     fitted.schema = _fit(schema, fitted, 0)
     return fitted
@@ -66,7 +69,10 @@ def _fit(value: Json, fitted: Fitted, depth: int) -> JsonObject:
             inner = as_object(value[name])
             made[name] = {key: _fit(part, fitted, depth + 1) for key, part in inner.items()}
     if isinstance(value.get("$ref"), str):
-        return {**made, "$ref": value["$ref"]}
+        value = _referring(value)
+        if "$ref" in value:
+            return {**made, "$ref": value["$ref"]}
+    value = _joined(value, fitted.whole)
     taken = set(_MUTE)
     made.update({name: value[name] for name in ("type", "title") if name in value})
     taken |= _fit_choices(value, made, fitted, depth)
@@ -82,6 +88,36 @@ def _fit(value: Json, fitted: Fitted, depth: int) -> JsonObject:
     return made
 
 
+def _referring(value: JsonObject) -> JsonObject:
+    """A reference alone, or as the one alternative of what is said beside it: the vendor drops that else."""
+    beside: JsonObject = {
+        name: part for name, part in value.items() if name not in {"$ref", "$defs", "definitions", "$comment"}
+    }
+    reference: JsonObject = {"$ref": value["$ref"]}
+    return {**beside, "anyOf": [reference]} if beside and "anyOf" not in beside else reference
+
+
+def _joined(value: JsonObject, whole: JsonObject) -> JsonObject:
+    """Objects that must all hold as one object: each alone would be closed to the others."""
+    parts = value.get("allOf")
+    if not isinstance(parts, list):
+        return value
+    branches = [_joined(_branch(whole, part), whole) for part in parts]
+    rest: JsonObject = {name: part for name, part in value.items() if name != "allOf"}
+    if not any("properties" in branch for branch in (rest, *branches)):
+        return {**rest, "allOf": [*branches]}
+    properties: JsonObject = {}
+    required: list[Json] = []
+    for branch in (rest, *branches):
+        if branch is not rest and branch.keys() - _OBJECT:
+            raise UnfitError("it joins objects with more than their properties")
+        for name, part in as_object(branch.get("properties")).items():
+            if properties.setdefault(name, part) != part:
+                raise UnfitError("it joins objects that describe a property differently")
+        required += [name for name in as_array(branch.get("required")) if name not in required]
+    return {**rest, "type": "object", "properties": properties, "required": required}
+
+
 def _fit_choices(value: JsonObject, made: JsonObject, fitted: Fitted, depth: int) -> set[str]:
     """Alternatives, values and what must all hold; the keywords that were understood."""
     taken: set[str] = set()
@@ -95,8 +131,8 @@ def _fit_choices(value: JsonObject, made: JsonObject, fitted: Fitted, depth: int
         parts = value.get(name)
         if not isinstance(parts, list) or wire in made:
             continue
-        if name == "allOf" and any("$ref" in as_object(part) for part in parts):
-            raise UnfitError("it joins references by allOf")
+        if wire == "anyOf" and "properties" in value:
+            raise UnfitError("it has properties and alternatives at one place")
         made[wire] = [_fit(part, fitted, depth + 1) for part in parts]
         taken.add(name)
         if wire == "anyOf":
@@ -214,11 +250,9 @@ def _resolved(schema: JsonObject, ref: str) -> Json:
 
 
 def _branch(schema: JsonObject, part: Json) -> JsonObject:
+    """A part, or what it refers to."""
     ref = as_object(part).get("$ref")
-    try:
-        return as_object(_resolved(schema, ref) if isinstance(ref, str) else part)
-    except UnfitError:
-        return {}
+    return as_object(_resolved(schema, ref) if isinstance(ref, str) else part)
 
 
 class StrictBudget:
@@ -255,23 +289,24 @@ def as_input(schema: JsonObject) -> tuple[JsonObject, bool]:
     }
     properties = dict(as_object(schema.get("properties")))
     required = [name for name in as_array(schema.get("required")) if isinstance(name, str)]
-    branches = [
-        _branch(schema, part) for name in ("anyOf", "oneOf", "allOf") for part in as_array(schema.get(name))
-    ]
-    for branch in branches:
-        for name, part in as_object(branch.get("properties")).items():
-            properties.setdefault(name, part)
-    if choice == "allOf":
-        required += [
-            name
-            for branch in branches
-            for name in as_array(branch.get("required"))
-            if isinstance(name, str) and name not in required
-        ]
+    for name in ("anyOf", "oneOf", "allOf"):
+        for part in as_array(schema.get(name)):
+            branch = _known_branch(schema, part)
+            for key, value in as_object(branch.get("properties")).items():
+                properties.setdefault(key, value)
+            if name == "allOf":
+                required += [key for key in map(as_text, as_array(branch.get("required"))) if key]
     made.update({"type": "object", "properties": properties})
     if required:
-        made["required"] = [*required]
+        made["required"] = [*dict.fromkeys(required)]
     words = dump_json({name: schema[name] for name in ("anyOf", "oneOf", "allOf") if name in schema})
     said = schema.get("description")
     made["description"] = f"{said}\n\n{words}" if isinstance(said, str) and said else words
     return made, True
+
+
+def _known_branch(schema: JsonObject, part: Json) -> JsonObject:
+    try:
+        return _branch(schema, part)
+    except UnfitError:
+        return {}
