@@ -89,45 +89,44 @@ def test_the_whole_vocabulary_of_a_request_is_read() -> None:
     assert request.extra["metadata"] == {"more": 1}
 
 
+CONVERSATION: list[Json] = [
+    {"role": "user", "content": "hi"},
+    {
+        "role": "assistant",
+        "content": [
+            {"type": "thinking", "thinking": "hm", "signature": "s"},
+            {"type": "redacted_thinking", "data": "x"},
+            {"type": "tool_use", "id": "1", "name": "f", "input": {"a": 1}},
+        ],
+    },
+    {
+        "role": "user",
+        "content": [
+            {
+                "type": "tool_result",
+                "tool_use_id": "1",
+                "is_error": True,
+                "content": [
+                    {"type": "text", "text": "no"},
+                    {
+                        "type": "image",
+                        "source": {"type": "base64", "media_type": "image/png", "data": "AA=="},
+                    },
+                ],
+            },
+            {
+                "type": "text",
+                "text": "go on",
+                "cache_control": {"type": "ephemeral", "ttl": "1h"},
+            },
+        ],
+    },
+]
+
+
 def test_a_conversation_is_read_with_results_in_messages_of_their_own() -> None:
     """A turn of the user that carries results is a tool message, then what the user says."""
-    request = read(
-        {
-            "messages": [
-                {"role": "user", "content": "hi"},
-                {
-                    "role": "assistant",
-                    "content": [
-                        {"type": "thinking", "thinking": "hm", "signature": "s"},
-                        {"type": "redacted_thinking", "data": "x"},
-                        {"type": "tool_use", "id": "1", "name": "f", "input": {"a": 1}},
-                    ],
-                },
-                {
-                    "role": "user",
-                    "content": [
-                        {
-                            "type": "tool_result",
-                            "tool_use_id": "1",
-                            "is_error": True,
-                            "content": [
-                                {"type": "text", "text": "no"},
-                                {
-                                    "type": "image",
-                                    "source": {"type": "base64", "media_type": "image/png", "data": "AA=="},
-                                },
-                            ],
-                        },
-                        {
-                            "type": "text",
-                            "text": "go on",
-                            "cache_control": {"type": "ephemeral", "ttl": "1h"},
-                        },
-                    ],
-                },
-            ]
-        }
-    )
+    request = read({"messages": CONVERSATION})
     content = [message.content for message in request.messages]
     assert [message.role for message in request.messages] == ["user", "assistant", "tool", "user"]
     assert content == [

@@ -137,68 +137,71 @@ def test_every_kind_of_content_is_told_in_the_dialects_words() -> None:
     assert turns(user(*parts)) == [{"role": "user", "content": wires}]
 
 
+CONVERSATION = (
+    system("Be brief."),
+    user("What is the weather?"),
+    assistant(
+        Reasoning(text="hm", signature="sig", vendor="vendor"),
+        Reasoning(encrypted="opaque", vendor="vendor"),
+        "Let me see.",
+        ToolCall(id="toolu_1", name="github.issues_create", arguments='{"title": "a", "n": 1.50}'),
+        ToolCall(id="toolu_2", name="github.issues_create", arguments=""),
+    ),
+    tool_results(
+        [
+            ToolResult(call_id="toolu_1", name="t", content=(Text("sunny"),)),
+            ToolResult(
+                call_id="toolu_2",
+                name="t",
+                content=(Text("no such place"), Image(file_id="file_1")),
+                is_error=True,
+            ),
+        ]
+    ),
+    user("And tomorrow?"),
+)
+TURNS: list[Json] = [
+    {"role": "user", "content": "What is the weather?"},
+    {
+        "role": "assistant",
+        "content": [
+            {"type": "thinking", "thinking": "hm", "signature": "sig"},
+            {"type": "redacted_thinking", "data": "opaque"},
+            {"type": "text", "text": "Let me see."},
+            {
+                "type": "tool_use",
+                "id": "toolu_1",
+                "name": "github_issues_create",
+                "input": {"title": "a", "n": 1.5},
+            },
+            {"type": "tool_use", "id": "toolu_2", "name": "github_issues_create", "input": {}},
+        ],
+    },
+    {
+        "role": "user",
+        "content": [
+            {"type": "tool_result", "tool_use_id": "toolu_1", "content": "sunny"},
+            {
+                "type": "tool_result",
+                "tool_use_id": "toolu_2",
+                "content": [
+                    {"type": "text", "text": "no such place"},
+                    {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
+                ],
+                "is_error": True,
+            },
+            {"type": "text", "text": "And tomorrow?"},
+        ],
+    },
+]
+
+
 @pytest.mark.promise("P1")
 def test_a_conversation_is_told_in_turns() -> None:
     """System apart, signed reasoning unchanged and in order, results first in the turn behind their calls."""
-    messages = (
-        system("Be brief."),
-        user("What is the weather?"),
-        assistant(
-            Reasoning(text="hm", signature="sig", vendor="vendor"),
-            Reasoning(encrypted="opaque", vendor="vendor"),
-            "Let me see.",
-            ToolCall(id="toolu_1", name="github.issues_create", arguments='{"title": "a", "n": 1.50}'),
-            ToolCall(id="toolu_2", name="github.issues_create", arguments=""),
-        ),
-        tool_results(
-            [
-                ToolResult(call_id="toolu_1", name="t", content=(Text("sunny"),)),
-                ToolResult(
-                    call_id="toolu_2",
-                    name="t",
-                    content=(Text("no such place"), Image(file_id="file_1")),
-                    is_error=True,
-                ),
-            ]
-        ),
-        user("And tomorrow?"),
-    )
-    sent = render(replace(ASKED, messages=messages))
+    sent = render(replace(ASKED, messages=CONVERSATION))
     assert body_of(sent)["system"] == "Be brief."
-    assert body_of(sent)["messages"] == [
-        {"role": "user", "content": "What is the weather?"},
-        {
-            "role": "assistant",
-            "content": [
-                {"type": "thinking", "thinking": "hm", "signature": "sig"},
-                {"type": "redacted_thinking", "data": "opaque"},
-                {"type": "text", "text": "Let me see."},
-                {
-                    "type": "tool_use",
-                    "id": "toolu_1",
-                    "name": "github_issues_create",
-                    "input": {"title": "a", "n": 1.5},
-                },
-                {"type": "tool_use", "id": "toolu_2", "name": "github_issues_create", "input": {}},
-            ],
-        },
-        {
-            "role": "user",
-            "content": [
-                {"type": "tool_result", "tool_use_id": "toolu_1", "content": "sunny"},
-                {
-                    "type": "tool_result",
-                    "tool_use_id": "toolu_2",
-                    "content": [
-                        {"type": "text", "text": "no such place"},
-                        {"type": "image", "source": {"type": "file", "file_id": "file_1"}},
-                    ],
-                    "is_error": True,
-                },
-                {"type": "text", "text": "And tomorrow?"},
-            ],
-        },
-    ]
+    assert body_of(sent)["messages"] == TURNS
     assert sent.adapted == ()
     assert sent.names.core("github_issues_create") == "github.issues_create"
 

@@ -10,23 +10,43 @@ from interlock_core.jsontypes import as_object, dump_json
 
 from .anthropic_streams import ASKED, CODEC, checked, events, render
 
+FOREIGN = [
+    Chunk(model="other/x", id="i"),
+    Chunk(reasoning="hm"),
+    Chunk(text="o"),
+    Chunk(text="k", citations=({"type": "url_citation", "url": "https://example.org"},)),
+    Chunk(tool_calls=(ToolCallDelta(index=0, id="1"),)),
+    Chunk(tool_calls=(ToolCallDelta(index=0, name="a.b", arguments="{"),)),
+    Chunk(tool_calls=(ToolCallDelta(index=1, id="2", name="c"),)),
+    Chunk(tool_calls=(ToolCallDelta(index=0, arguments="}"), ToolCallDelta(index=1, arguments="{}"))),
+    Chunk(text="ignored", choice=1),
+    Chunk(finish=FinishReason.TOOL_CALLS, native_finish="tool_calls"),
+    Chunk(usage=Usage(input_tokens=9, output_tokens=4, cache_read_tokens=3), service_tier="standard"),
+]
+DELTAS: list[Json] = [
+    {"type": "thinking_delta", "thinking": "hm"},
+    {"type": "signature_delta"},
+    {"type": "text_delta", "text": "o"},
+    {"type": "text_delta", "text": "k"},
+    {
+        "type": "citations_delta",
+        "citation": {
+            "type": "web_search_result_location",
+            "url": "https://example.org",
+            "title": None,
+            "cited_text": "",
+            "encrypted_index": "",
+        },
+    },
+    {"type": "input_json_delta", "partial_json": "{"},
+    {"type": "input_json_delta", "partial_json": "}"},
+    {"type": "input_json_delta", "partial_json": "{}"},
+]
+
 
 def test_an_answer_from_elsewhere_streams_in_this_dialect() -> None:
     """Blocks begin and end around what another vendor says, and usage comes with the end."""
-    chunks = [
-        Chunk(model="other/x", id="i"),
-        Chunk(reasoning="hm"),
-        Chunk(text="o"),
-        Chunk(text="k", citations=({"type": "url_citation", "url": "https://example.org"},)),
-        Chunk(tool_calls=(ToolCallDelta(index=0, id="1"),)),
-        Chunk(tool_calls=(ToolCallDelta(index=0, name="a.b", arguments="{"),)),
-        Chunk(tool_calls=(ToolCallDelta(index=1, id="2", name="c"),)),
-        Chunk(tool_calls=(ToolCallDelta(index=0, arguments="}"), ToolCallDelta(index=1, arguments="{}"))),
-        Chunk(text="ignored", choice=1),
-        Chunk(finish=FinishReason.TOOL_CALLS, native_finish="tool_calls"),
-        Chunk(usage=Usage(input_tokens=9, output_tokens=4, cache_read_tokens=3), service_tier="standard"),
-    ]
-    told = checked(render(chunks, {"run": "r"}))
+    told = checked(render(FOREIGN, {"run": "r"}))
     started = as_object(told[0]["message"])
     assert (started["id"], started["model"]) == ("i", "other/x")
     assert [as_object(event["content_block"])["type"] for event in told if "content_block" in event] == [
@@ -37,25 +57,7 @@ def test_an_answer_from_elsewhere_streams_in_this_dialect() -> None:
     ]
     deltas = [as_object(event["delta"]) for event in told if event["type"] == "content_block_delta"]
     assert str(deltas[1].pop("signature")).startswith("interlock.")
-    assert deltas == [
-        {"type": "thinking_delta", "thinking": "hm"},
-        {"type": "signature_delta"},
-        {"type": "text_delta", "text": "o"},
-        {"type": "text_delta", "text": "k"},
-        {
-            "type": "citations_delta",
-            "citation": {
-                "type": "web_search_result_location",
-                "url": "https://example.org",
-                "title": None,
-                "cited_text": "",
-                "encrypted_index": "",
-            },
-        },
-        {"type": "input_json_delta", "partial_json": "{"},
-        {"type": "input_json_delta", "partial_json": "}"},
-        {"type": "input_json_delta", "partial_json": "{}"},
-    ]
+    assert deltas == DELTAS
     assert told[-2] == {
         "type": "message_delta",
         "delta": {"stop_reason": "tool_use", "stop_sequence": None},

@@ -155,13 +155,8 @@ def _written(
         instructs=version == VERSION and (own or abilities(target.model).instructs),
         own=own,
     )
-    system, turns = write_messages(request.messages, writer)
-    form, words = write_form(request.response_format, adapted, own=own)
-    if words is not None:
-        system.append({"type": "text", "text": words})
-    if system:
-        body["system"] = short(system)
-    body["messages"] = turns
+    said, form = _said(request, writer)
+    body.update(said)
     tools = write_tools(request, note, names, adapted, own=own)
     if tools:
         body["tools"] = tools
@@ -180,6 +175,16 @@ def _written(
     if not own:
         _bound_cache(body, adapted)
     return body, version
+
+
+def _said(request: CompletionRequest, writer: Writer) -> tuple[JsonObject, JsonObject]:
+    """System prompt and conversation, and the member that asks for the form of the answer."""
+    system, turns = write_messages(request.messages, writer)
+    form, words = write_form(request.response_format, writer.adapted, own=writer.own)
+    if words is not None:
+        system.append({"type": "text", "text": words})
+    prompt: JsonObject = {"system": short(system)} if system else {}
+    return {**prompt, "messages": turns}, form
 
 
 def _sampling(request: CompletionRequest, thinking: JsonObject, adapted: Adapted, *, own: bool) -> JsonObject:
