@@ -1,10 +1,12 @@
 """A request, written for a vendor."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from interlock_core import CompletionRequest, Json, JsonObject, Text
 from interlock_core.jsontypes import as_object, dump_json
 from interlock_providers.codecs import Rendered, Target
+from interlock_providers.codecs._failed import in_words
 from interlock_providers.codecs._fields import to_bytes
 from interlock_providers.codecs._functions import (
     tool_names,
@@ -25,11 +27,27 @@ HEADERS = (("accept", "application/json"), ("content-type", "application/json"))
 
 def render_request(request: CompletionRequest, target: Target, *, stream: bool) -> Rendered:
     """Write a request for a vendor; see `Codec.render_request`."""
+    request, adapted = _adapted(request, target)
     names = tool_names(request)
     body = _forwarded(request, target, names, stream=stream)
     if body is None:
         body = to_bytes(_written(request, target, names, stream=stream))
-    return Rendered(path="/chat/completions", headers=HEADERS, body=body, target=target, names=names)
+    return Rendered(
+        path="/chat/completions", headers=HEADERS, body=body, target=target, names=names, adapted=adapted
+    )
+
+
+def _adapted(request: CompletionRequest, target: Target) -> tuple[CompletionRequest, tuple[str, ...]]:
+    """The request as this dialect can say it, and what is said in another way than it was asked."""
+    adapted: list[str] = []
+    if (worded := in_words(request.messages)) is not None:
+        request = replace(request, messages=worded)
+        adapted.append(f"that a tool failed is told in words: {target.provider} has no mark for it")
+    if request.reasoning_budget is not None:
+        adapted.append(
+            f"reasoning_budget is left to the model: {target.provider} has only words for how much is thought"
+        )
+    return request, tuple(adapted)
 
 
 def _forwarded(request: CompletionRequest, target: Target, names: ToolNames, *, stream: bool) -> bytes | None:

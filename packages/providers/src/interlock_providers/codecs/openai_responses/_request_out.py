@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 
 from interlock_core import CompletionRequest, Json, JsonObject, Reasoning
 from interlock_core.errors import UnsupportedError
 from interlock_core.jsontypes import as_array, as_object, dump_json
 from interlock_providers.codecs import Rendered, Target
+from interlock_providers.codecs._failed import in_words
 from interlock_providers.codecs._fields import to_bytes
 from interlock_providers.codecs._functions import tool_names
 from interlock_providers.codecs._names import ToolNames
@@ -37,12 +39,15 @@ def render_request(request: CompletionRequest, target: Target, *, stream: bool) 
     request = adopted(request)
     names = tool_names(request)
     adapted: tuple[str, ...] = ()
+    if (worded := in_words(request.messages)) is not None:
+        request = replace(request, messages=worded)
+        adapted = (f"that a tool failed is told in words: {target.provider} has no mark for it",)
     body = _forwarded(request, target, names, stream=stream)
     if body is None:
         _refuse(request)
         teller = Teller(target, names, stored=NOTES.of(request.extra).get("store") is True)
         body = to_bytes(_written(request, target, names, teller, stream=stream))
-        adapted = tuple(teller.adapted)
+        adapted += tuple(teller.adapted)
     return Rendered(
         path="/responses", headers=HEADERS, body=body, target=target, names=names, adapted=adapted
     )
