@@ -29,8 +29,15 @@ class BlockBytes(EventBytes):
         before: Where a stream must stand for them to be forwarded.
         after: Where it stands then.
         told: What the event says, where it is written anew: the start and the end of the message.
+        lead: How many of the bytes stand before such an event; they alone are forwarded.
     """
 
     before: Place = field(default=Place(), compare=False)
     after: Place = field(default=Place(), compare=False)
     told: JsonObject | None = field(default=None, repr=False, compare=False)
+    lead: int = field(default=0, repr=False, compare=False)
+
+    @property
+    def forwarded(self) -> bytes:
+        """The bytes that a client is sent as they are."""
+        return self.body if self.told is None else self.body[: self.lead]

@@ -114,8 +114,6 @@ class MessagesStreamParser:
         message = as_object(body.get("message"))
         self._id = as_text(message.get("id")) or ""
         self._usage = dict(as_object(message.get("usage")))
-        # The event itself names the model, so it is written anew; what came before it says nothing.
-        self._pending.clear()
         return self._chunk(Chunk(service_tier=read_tier(self._usage)), told=body)
 
     def _begin(self, body: JsonObject) -> Iterator[Chunk]:
@@ -223,8 +221,6 @@ class MessagesStreamParser:
                 self._usage[name] = value
         native = as_text(delta.get("stop_reason"))
         refusal = as_text(as_object(delta.get("stop_details")).get("explanation")) or ""
-        # The event itself is written anew at the end; what came before it is forwarded.
-        self._pending.pop()
         usage = read_usage(self._usage)
         chunk = Chunk(refusal=refusal, usage=usage, service_tier=read_tier(self._usage))
         if native is not None:
@@ -257,6 +253,8 @@ class MessagesStreamParser:
             before=self._before,
             after=self._place,
             told=told,
+            # An event that is written anew: what came before it is forwarded all the same.
+            lead=0 if told is None else sum(map(len, pending[:-1])),
         )
         pending.clear()
         self._before, self._plain = self._place, True

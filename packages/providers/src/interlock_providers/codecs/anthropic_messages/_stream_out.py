@@ -88,7 +88,7 @@ class MessagesStreamRenderer:
         if raw is not None and not self._queue and raw.before == self._place:
             self._note_calls(chunk)
             self._place, self._unsigned = raw.after, False
-            body = raw.body
+            body = raw.forwarded
         else:
             body = self._written(chunk)
         if chunk.finish is not None:
