@@ -1,25 +1,23 @@
 """A vendor behind HTTP as a `Provider`: a row of facts, a codec and a carrier."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AsyncExitStack, aclosing, suppress
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import replace
+from functools import reduce
+from operator import add
 from typing import TYPE_CHECKING, TypeVar
 
 from interlock_core import (
     Call,
     Capability,
     Chunk,
-    Clock,
     Completion,
     CompletionRequest,
     Embeddings,
     HttpRequest,
     ModelInfo,
     Money,
-    PriceBook,
     Reasoning,
-    Secret,
-    SystemClock,
     Usage,
 )
 from interlock_core.errors import (
@@ -28,76 +26,30 @@ from interlock_core.errors import (
     ProtocolError,
     UpstreamTimeoutError,
 )
-from interlock_core.resilience import RetryBudget, RetryPolicy, retry
+from interlock_core.resilience import RetryBudget, retry
 from interlock_providers import _structured
+from interlock_providers._http_settings import HttpSettings, Timeouts
 from interlock_providers._models import ModelList
-from interlock_providers.carriers import Carrier, Reply, ReplyStream
+from interlock_providers._open_stream import OpenStream, beginning, is_json
+from interlock_providers.carriers import Carrier, Reply
 from interlock_providers.catalogue import known_model
-from interlock_providers.codecs import Codec, Rendered, StreamParser, Target, VendorReply, embeddings_codec
+from interlock_providers.codecs import (
+    Codec,
+    EmbeddingsCodec,
+    Rendered,
+    Target,
+    VendorReply,
+    embeddings_codec,
+)
 from interlock_providers.codecs import codec as codec_of
-from interlock_providers.rows import Vendor
 
 if TYPE_CHECKING:
     from interlock_providers.codecs import Headers
 
 T = TypeVar("T")
 
-_MOST_ERROR = 64 * 1024
-_DRAIN_S = 0.1
 _MOST_FORMLESS = 1_000
 """Names of models come from requests, so what is remembered of them is bounded."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """How long a provider waits.
-
-    Attributes:
-        answer_s: Seconds for a whole answer that does not stream, its retries included.
-        first_s: Seconds until a stream says something, its retries included.
-        stream_s: Seconds for a whole stream; None for no bound.
-        idle_s: Seconds in which a stream may say nothing; None leaves it to the carrier, which waits 600.
-    """
-
-    answer_s: float = 600.0
-    first_s: float = 600.0
-    stream_s: float | None = None
-    idle_s: float | None = None
-
-
-async def _sleep(seconds: float) -> None:
-    import asyncio
-
-    await asyncio.sleep(seconds)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpSettings:
-    """What an `HttpProvider` is made of, beside its codec and carrier.
-
-    Attributes:
-        name: Name under which its models stand before the slash.
-        vendor: The facts of its kind.
-        base_url: Where it is, without a slash at the end.
-        models: The vendor's names of its models; empty asks the vendor.
-        secret: Its key, to hide it should the vendor repeat it; the carrier places it.
-        prices: What its models cost; None knows no price.
-        timeouts: How long it is waited for.
-        retries: How often it is tried.
-        clock: Tells the time.
-        sleep: Waits between attempts.
-    """
-
-    name: str
-    vendor: Vendor
-    base_url: str
-    models: tuple[str, ...] = ()
-    secret: Secret | None = None
-    prices: PriceBook | None = None
-    timeouts: Timeouts = field(default_factory=Timeouts)
-    retries: RetryPolicy = field(default_factory=RetryPolicy)
-    clock: Clock = field(default_factory=SystemClock)
-    sleep: Callable[[float], Awaitable[None]] = _sleep
 
 
 class HttpProvider:
@@ -190,7 +142,7 @@ class HttpProvider:
         codec = self._codec_for(request)
         sent = codec.render_request(request, self._target(request.model), stream=True)
 
-        async def attempt(number: int, timeout_s: float) -> "_OpenStream":
+        async def attempt(number: int, timeout_s: float) -> OpenStream:
             return await self._open(codec, sent, number, timeout_s)
 
         opened = await self._retried(attempt, self._settings.timeouts.first_s, call)
@@ -210,8 +162,24 @@ class HttpProvider:
             await opened.aclose()
 
     async def embed(self, model: str, texts: Sequence[str], call: Call | None = None) -> Embeddings:
-        """Make one vector a text."""
+        """Make one vector a text; more texts than the vendor takes at once are several requests."""
         codec = embeddings_codec(self._codec.dialect)
+        most = codec.most_texts or max(len(texts), 1)
+        parts = [texts[start : start + most] for start in range(0, len(texts), most)] or [texts]
+        made = [await self._embed(codec, model, part, call) for part in parts]
+        usages = [part.usage for part in made if part.usage is not None]
+        costs = [part.cost for part in made if part.cost is not None]
+        return Embeddings(
+            model=made[0].model,
+            vectors=tuple(vector for part in made for vector in part.vectors),
+            usage=reduce(add, usages) if len(usages) == len(made) else None,
+            cost=Money(sum(cost.micro_usd for cost in costs)) if len(costs) == len(made) else None,
+        )
+
+    async def _embed(
+        self, codec: EmbeddingsCodec, model: str, texts: Sequence[str], call: Call | None
+    ) -> Embeddings:
+        """The vectors of as many texts as the vendor takes in one request."""
         sent = codec.render_request(texts, self._target(model))
 
         async def attempt(number: int, timeout_s: float) -> Embeddings:
@@ -282,7 +250,7 @@ class HttpProvider:
             raise self._error(reply.status, reply.headers, reply.body)
         return reply
 
-    async def _open(self, codec: Codec, sent: Rendered, number: int, timeout_s: float) -> "_OpenStream":
+    async def _open(self, codec: Codec, sent: Rendered, number: int, timeout_s: float) -> OpenStream:
         """Open a stream and read until it says something: up to there another attempt goes unseen."""
         import asyncio
 
@@ -292,14 +260,14 @@ class HttpProvider:
             async with AsyncExitStack() as stack, asyncio.timeout(timeout_s):
                 reply = await stack.enter_async_context(self._carrier.stream(request, timeout_s=whole))
                 if not 200 <= reply.status < 300:
-                    raise self._error(reply.status, reply.headers, await _beginning(reply))
-                if _is_json(reply.headers):
-                    self._parsed(codec, sent, await _beginning(reply), reply.headers)
+                    raise self._error(reply.status, reply.headers, await beginning(reply))
+                if is_json(reply.headers):
+                    self._parsed(codec, sent, await beginning(reply), reply.headers)
                     raise ProtocolError(
                         f"{self.name} answered whole, though a stream was asked.", vendor=self.name
                     )
                 parser = codec.parse_stream(sent, attempts=number, now=self._settings.clock.now())
-                opened = _OpenStream(reply, parser, self._settings, self._amend)
+                opened = OpenStream(reply, parser, self._settings, self._amend)
                 await opened.until_said()
                 opened.keep(stack.pop_all())
                 return opened
@@ -400,99 +368,4 @@ class HttpProvider:
         return None if price is None else price.charge(usage, tier)
 
 
-class _OpenStream:
-    """A stream that said something, with the connection that it holds; iterating yields its chunks, once."""
-
-    def __init__(
-        self,
-        reply: ReplyStream,
-        parser: StreamParser,
-        settings: HttpSettings,
-        amend: "Callable[[InterlockError, Headers], None]",
-    ) -> None:
-        self._headers = reply.headers
-        self._amend = amend
-        self._pieces = aiter(reply)
-        self._parser = parser
-        self._idle_s = settings.timeouts.idle_s
-        self._name = settings.name
-        self._held: list[Chunk] = []
-        self._fresh = self._read()
-        self._chunks = self._all()
-        self._stack = AsyncExitStack()
-
-    def keep(self, stack: AsyncExitStack) -> None:
-        """Take over the connection."""
-        self._stack = stack
-
-    async def until_said(self) -> None:
-        """Read until a chunk says something of the answer, or the answer ends."""
-        async for chunk in self._fresh:
-            self._held.append(chunk)
-            if chunk.text or chunk.tool_calls or chunk.reasoning or chunk.refusal or chunk.finish:
-                return
-
-    def __aiter__(self) -> AsyncIterator[Chunk]:
-        return self._chunks
-
-    async def drain(self) -> None:
-        """Read what is left after the end mark, for a moment, so that the connection can be kept."""
-        import asyncio
-
-        with suppress(TimeoutError, InterlockError):
-            async with asyncio.timeout(_DRAIN_S):
-                while await anext(self._pieces, None) is not None:
-                    pass
-
-    async def aclose(self) -> None:
-        """Close the connection, unless the answer was read to its end."""
-        await self._chunks.aclose()
-        await self._fresh.aclose()
-        await self._stack.aclose()
-
-    async def _all(self) -> AsyncGenerator[Chunk, None]:
-        for chunk in self._held:
-            yield chunk
-        async for chunk in self._fresh:
-            yield chunk
-
-    async def _read(self) -> AsyncGenerator[Chunk, None]:
-        try:
-            while not self._parser.done and (piece := await self._next()) is not None:
-                for chunk in self._parser.feed(piece):
-                    yield chunk
-            for chunk in self._parser.finish():
-                yield chunk
-        except InterlockError as error:
-            self._amend(error, self._headers)
-            raise
-
-    async def _next(self) -> bytes | None:
-        if self._idle_s is None:
-            return await anext(self._pieces, None)
-        import asyncio
-
-        try:
-            async with asyncio.timeout(self._idle_s):
-                return await anext(self._pieces, None)
-        except TimeoutError as exc:
-            raise UpstreamTimeoutError(
-                f"The stream of {self._name} said nothing for {self._idle_s:g} s.",
-                remedy="Try again, or allow more time.",
-                vendor=self._name,
-            ) from exc
-
-
-async def _beginning(reply: ReplyStream) -> bytes:
-    """What an error says, which is never long; the rest is left."""
-    body = b""
-    async for piece in reply:
-        body += piece
-        if len(body) >= _MOST_ERROR:
-            break
-    return body[:_MOST_ERROR]
-
-
-def _is_json(headers: "Headers") -> bool:
-    kind = next((value for name, value in headers if name.lower() == "content-type"), "")
-    return kind.lower().startswith("application/json")
+__all__ = ["HttpProvider", "HttpSettings", "Timeouts"]

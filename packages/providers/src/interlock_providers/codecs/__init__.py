@@ -308,6 +308,11 @@ class EmbeddingsRequest:
 class EmbeddingsCodec(Protocol):
     """A dialect of embeddings, both sides."""
 
+    @property
+    def most_texts(self) -> int | None:
+        """How many texts a vendor takes in one request; None when no bound is known."""
+        ...
+
     def parse_request(self, body: bytes) -> EmbeddingsRequest:
         """Read a client's request.
 

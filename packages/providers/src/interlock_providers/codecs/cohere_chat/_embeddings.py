@@ -33,6 +33,8 @@ _IGNORED = frozenset({"truncate", "priority"})
 class CohereEmbeddings:
     """The embeddings codec; see `EmbeddingsCodec`."""
 
+    most_texts: int | None = MOST_TEXTS
+
     def parse_request(self, body: bytes) -> EmbeddingsRequest:
         """Read a client's request: floats or base64 of texts, made for being searched."""
         fields = Fields(read_client_json(body))

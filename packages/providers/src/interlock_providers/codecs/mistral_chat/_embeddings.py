@@ -19,6 +19,8 @@ _SIBLING = OpenAIEmbeddings()
 class MistralEmbeddings:
     """The embeddings codec; see `EmbeddingsCodec`."""
 
+    most_texts: int | None = None
+
     def parse_request(self, body: bytes) -> EmbeddingsRequest:
         """Read a client's request."""
         fields = Fields(read_client_json(body))

@@ -18,6 +18,8 @@ from interlock_providers.codecs.openai_chat._request_out import HEADERS
 class OpenAIEmbeddings:
     """The embeddings codec; see `EmbeddingsCodec`."""
 
+    most_texts: int | None = 2_048
+
     def parse_request(self, body: bytes) -> EmbeddingsRequest:
         """Read a client's request."""
         fields = Fields(read_client_json(body))
