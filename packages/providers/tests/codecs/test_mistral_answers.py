@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy as Strategy
 
@@ -333,6 +333,8 @@ calls: Strategy[Json] = st.builds(call, numbers, words, st.none() | st.integers(
 
 
 @given(contents, st.lists(calls, min_size=1, max_size=2), st.booleans(), st.booleans())
+@example([{"type": "text", "text": ""}, OTHERS[2]], [call("aB3dE5fG7", "{}", 0)], True, False)
+@example([OTHERS[2], {"type": "text", "text": "a"}], [call("aB3dE5fG7", "{}", 0)], False, True)
 def test_an_answer_is_told_as_it_was_said(
     content: Json, made: list[Json], with_calls: bool, beside: bool
 ) -> None:

@@ -276,6 +276,11 @@ SENTENCES: list[tuple[str, object, str]] = [
     ),
     (
         "messages",
+        (user(Image(url="https://example.org/a", detail="original")),),
+        "images of the detail original are sent as high: mistral knows auto, low and high",
+    ),
+    (
+        "messages",
         (user(File(file_id="1", name="a.pdf")),),
         "the name of an uploaded file is left out: mistral knows the file by its id",
     ),

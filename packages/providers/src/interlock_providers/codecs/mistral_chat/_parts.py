@@ -29,6 +29,7 @@ KINDS = ("text", "image_url", "document_url", "file", "input_audio", "thinking",
 """The chunks that have a place in the vocabulary."""
 UNSPOKEN = ("resource", "resource_link", "tool_reference", "tool_file")
 """Chunks of the dialect that have none: they are kept for it as fields of the message."""
+_DETAILS = (None, "auto", "low", "high")
 _TEXTS = frozenset({"application/json", "application/xml", "application/yaml", "application/toml"})
 _SOUNDS = (
     (b"RIFF", "wav"),
@@ -66,7 +67,8 @@ def read_chunks(
             continue
         fields = Fields(item, f"{path}[{index}]")
         if kind == "reference":
-            _cite(parts, as_object(item))
+            if _cite(parts, as_object(item)):
+                left[str(len(parts) - 1)] = {"type": kind}
             continue
         parts.append(_read_chunk(fields))
         if fields.rest():
@@ -74,15 +76,16 @@ def read_chunks(
     return parts, left, {kind: [*chunks] for kind, chunks in unspoken.items()}
 
 
-def _cite(parts: list[Content], chunk: JsonObject) -> None:
-    """A reference stands behind the text that it belongs to."""
+def _cite(parts: list[Content], chunk: JsonObject) -> bool:
+    """Put a reference to the text before it; True where there is none and it became a part of its own."""
     source = chunk.get("source")
     cited = source if isinstance(source, dict) else chunk
     last = parts[-1] if parts else None
     if isinstance(last, Text):
         parts[-1] = replace(last, citations=(*last.citations, cited))
-    else:
-        parts.append(Text("", citations=(cited,)))
+        return False
+    parts.append(Text("", citations=(cited,)))
+    return True
 
 
 def _read_chunk(fields: Fields) -> Content:
@@ -208,7 +211,7 @@ def _write_part(part: Content, own: JsonObject, wire: Wire, *, whole: bool) -> l
     """
     match part:
         case Text():
-            return _write_text(part, own, wire)
+            return _write_text(part, own, wire, bare=whole or own.get("type") == "reference")
         case Refusal():
             wire.adapt("a refusal is told as text", "has no place for it")
             return [{"type": "text", "text": part.text}]
@@ -231,12 +234,13 @@ def _write_part(part: Content, own: JsonObject, wire: Wire, *, whole: bool) -> l
             )
 
 
-def _write_text(part: Text, own: JsonObject, wire: Wire) -> list[Json]:
+def _write_text(part: Text, own: JsonObject, wire: Wire, *, bare: bool) -> list[Json]:
+    """The chunks of a text and what it stands on; `bare` references need no text before them."""
     _drop_hint(part.cache, wire)
     cited = [_reference(citation, wire) for citation in part.citations]
     references: list[Json] = [chunk for chunk in cited if chunk is not None]
-    text: JsonObject = {"type": "text", "text": part.text, **own}
-    return [text, *references] if part.text or not references else references
+    text: JsonObject = {**own, "type": "text", "text": part.text}
+    return references if bare and references and not part.text else [text, *references]
 
 
 def _drop_hint(hint: CacheHint | None, wire: Wire) -> None:
@@ -276,10 +280,13 @@ def _write_image(image: Image, own: JsonObject, wire: Wire) -> JsonObject:
         url = image.url
     else:
         raise _cannot(wire.path, "an image by a vendor's file id", "Send the image's bytes or its URL.")
-    inner = own.get("image_url")
-    if image.detail is None and not isinstance(inner, dict):
+    inner, detail = own.get("image_url"), image.detail
+    if detail not in _DETAILS and not isinstance(inner, dict):
+        wire.adapt(f"images of the detail {detail} are sent as high", "knows auto, low and high")
+        detail = "high"
+    if detail is None and not isinstance(inner, dict):
         return {"type": "image_url", "image_url": url, **own}
-    said: JsonObject = {"url": url} if image.detail is None else {"url": url, "detail": image.detail}
+    said: JsonObject = {"url": url} if detail is None else {"url": url, "detail": detail}
     return {"type": "image_url", **own, "image_url": {**said, **as_object(inner)}}
 
 
