@@ -23,8 +23,8 @@ from interlock_core import (
     ToolResult,
 )
 from interlock_core.errors import UnsupportedError
-from interlock_core.jsontypes import as_object, dump_json
-from interlock_providers.codecs import Target, codec
+from interlock_core.jsontypes import as_array, as_object, dump_json
+from interlock_providers.codecs import Target, codec, dialects
 
 CODEC = codec("openai-responses")
 TARGET = Target(provider="openai", model="gpt-5.4-mini")
@@ -95,6 +95,29 @@ def test_a_client_of_the_chat_dialect_reaches_models_of_this_one_with_all_that_b
         "prompt_cache_retention": "24h",
         "text": {"verbosity": "low"},
     }
+
+
+def test_calls_of_free_text_and_their_results_stay_such() -> None:
+    """A conversation that began in the chat dialect goes on."""
+    calls: list[Json] = [
+        {"id": "c1", "type": "custom", "custom": {"name": "sh", "input": "ls -l"}},
+        {"id": "c2", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+    ]
+    messages: list[Json] = [
+        {"role": "user", "content": "x"},
+        {"role": "assistant", "content": "I look.", "tool_calls": calls},
+        {"role": "tool", "tool_call_id": "c1", "content": "a.txt"},
+        {"role": "tool", "tool_call_id": "c2", "content": "ok"},
+    ]
+    body = dump_json({**CHAT, "messages": messages}).encode()
+    sent = as_object(forwarded(codec("openai-chat").parse_request(body).request))
+    assert as_array(sent["input"])[1:] == [
+        {"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "I look."}]},
+        {"type": "custom_tool_call", "call_id": "c1", "name": "sh", "input": "ls -l"},
+        {"type": "function_call", "call_id": "c2", "name": "f", "arguments": "{}"},
+        {"type": "custom_tool_call_output", "call_id": "c1", "output": "a.txt"},
+        {"type": "function_call_output", "call_id": "c2", "output": "ok"},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -169,3 +192,26 @@ def test_what_a_program_writes_is_read_as_it_was_meant(messages: list[Message]) 
         results = [replace(p, name="") if isinstance(p, ToolResult) else p for p in parts]
         found.append((message.role, results))
     assert found == [(message.role, [*message.content]) for message in messages]
+
+
+@pytest.mark.promise("P1")
+@pytest.mark.parametrize("dialect", [name for name in dialects() if name != "openai-chat"])
+def test_an_answer_of_the_chat_dialect_goes_on_in_any_other(dialect: str) -> None:
+    """Its vendor fills every field of an answer; those that are empty say nothing that could be lost."""
+    chat = codec("openai-chat")
+    asked = CompletionRequest(model="x", messages=(Message("user", (Text("hi"),)),))
+    said: JsonObject = {
+        "role": "assistant",
+        "content": "Hello.",
+        "refusal": None,
+        "annotations": [],
+        "audio": None,
+    }
+    body = dump_json(
+        {"id": "c", "choices": [{"index": 0, "message": said, "finish_reason": "stop"}]}
+    ).encode()
+    answer = chat.parse_response(body, chat.render_request(asked, TARGET, stream=False))
+    more = replace(asked, messages=(*asked.messages, answer.message, *asked.messages))
+    sent = codec(dialect).render_request(more, TARGET, stream=False).body
+    assert b"Hello." in sent
+    assert b"annotations" not in sent

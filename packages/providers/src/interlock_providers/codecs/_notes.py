@@ -39,13 +39,15 @@ class Notes:
         return {}
 
     def own(self, extra: Mapping[str, Json], where: str) -> JsonObject:
-        """The fields to send as they are.
+        """The fields to send as they are; empty ones of another dialect say nothing and are left.
 
         Raises:
             UnsupportedError: They came in another dialect, so this one has no such fields.
         """
         fields = {name: value for name, value in extra.items() if not name.startswith(PREFIX)}
         foreign = next((name for name in extra if name.startswith(PREFIX) and name != self.key), None)
+        if foreign is not None and self.key not in extra:
+            fields = {name: value for name, value in fields.items() if not _says_nothing(value)}
         if foreign is not None and self.key not in extra and fields:
             name = min(fields)
             raise UnsupportedError(
@@ -61,6 +63,10 @@ class Notes:
         if extra and self.key not in extra and any(name.startswith(PREFIX) for name in extra):
             return {}
         return {name: value for name, value in extra.items() if not name.startswith(PREFIX)}
+
+
+def _says_nothing(value: Json) -> bool:
+    return value is None or (isinstance(value, str | list | dict) and not value)
 
 
 def refuse_reserved(fields: Mapping[str, Json], where: str) -> None:

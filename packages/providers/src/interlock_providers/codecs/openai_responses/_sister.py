@@ -1,9 +1,9 @@
 """A request that came in the vendor's other dialect: what both have is said here in this one's words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from interlock_core import CompletionRequest, Json, JsonObject
+from interlock_core import CompletionRequest, Json, JsonObject, Message, Reasoning, ToolCall
 from interlock_core.errors import UnsupportedError
 from interlock_core.jsontypes import as_array, as_object
 from interlock_providers.codecs.openai_responses._notes import NOTES, PREFIX
@@ -26,6 +26,8 @@ def adopted(request: CompletionRequest) -> CompletionRequest:
         UnsupportedError: It offers a tool that only the chat dialect has.
     """
     extra = request.extra
+    if any(_CHAT in message.extra for message in request.messages):
+        request = replace(request, messages=_messages(request.messages))
     if _CHAT not in extra or NOTES.key in extra:
         return request
     left: JsonObject = {name: value for name, value in extra.items() if name != _CHAT}
@@ -45,6 +47,47 @@ def adopted(request: CompletionRequest) -> CompletionRequest:
     # What is left has no place here, and is refused by its name.
     NOTES.own({**left, _CHAT: {}}, "")
     return replace(request, extra={**said, NOTES.key: note})
+
+
+def _messages(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The conversation, with calls of tools that take free text, and their results, marked as such."""
+    custom: set[str] = set()
+    made: list[Message] = []
+    for message in messages:
+        if message.role == "assistant":
+            free = _free(message)
+            custom |= free
+            made.append(_marked(message, free) if free else message)
+        elif message.tool_results and all(result.call_id in custom for result in message.tool_results):
+            made.append(replace(message, extra={NOTES.key: {"kind": "custom_tool_call_output"}}))
+        else:
+            made.append(message)
+    return tuple(made)
+
+
+def _free(message: Message) -> set[str]:
+    """Ids of the calls of a message that hold free text."""
+    if set(message.extra) != {_CHAT}:
+        return set()
+    calls = as_object(as_object(message.extra[_CHAT]).get("calls"))
+    return {
+        call.id
+        for index, call in enumerate(message.tool_calls)
+        if as_object(calls.get(str(index))).get("type") == "custom"
+    }
+
+
+def _marked(message: Message, free: set[str]) -> Message:
+    layout: list[Json] = []
+    for part in message.content:
+        match part:
+            case ToolCall(id=number):
+                layout.append({"kind": "custom_tool_call" if number in free else "function_call"})
+            case Reasoning():
+                layout.append({"kind": "reasoning"})
+            case _:
+                layout.append({"kind": "message", "size": 1})
+    return replace(message, extra={NOTES.key: {"items": layout}})
 
 
 def _choice(choice: Json) -> JsonObject | None:
