@@ -66,7 +66,7 @@ class Notes:
 
 
 def _says_nothing(value: Json) -> bool:
-    return value is None or (isinstance(value, str | list | dict) and not value)
+    return value is None or (isinstance(value, str | list) and not value)
 
 
 def refuse_reserved(fields: Mapping[str, Json], where: str) -> None:
