@@ -223,7 +223,7 @@ def test_blocks_without_a_word_here_keep_their_places_in_the_dialect() -> None:
             "messages[0].search_result",
         ),
         ({"tools": [{"type": "web_search_20260318", "name": "web_search"}]}, "web_search_20260318"),
-        ({"mcp_servers": []}, "mcp_servers"),
+        ({"mcp_servers": [{"type": "url", "name": "a"}]}, "mcp_servers"),
     ],
 )
 def test_what_another_dialect_has_not_is_refused_there_by_name(value: JsonObject, field: str) -> None:

@@ -451,7 +451,7 @@ REFUSED: list[tuple[CompletionRequest, str]] = [
     ),
     (replace(ASKED, messages=(user("x"), assistant(Image(file_id="f")))), "messages[1].content[0]"),
     (replace(ASKED, messages=(user(ToolCall(id="a", name="f")),)), "messages[0].content[0]"),
-    (replace(ASKED, extra={"logit_bias": {}, "interlock:openai-chat": {}}), "logit_bias"),
+    (replace(ASKED, extra={"logit_bias": {"1": 2}, "interlock:openai-chat": {}}), "logit_bias"),
 ]
 
 

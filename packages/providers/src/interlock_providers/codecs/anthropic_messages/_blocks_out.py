@@ -69,7 +69,7 @@ def own_citations(citations: tuple[Json, ...]) -> list[Json]:
     return [
         cited
         for cited in citations
-        if as_object(cited).get("type") in _CITED and as_object(cited).get("encrypted_index") != ""
+        if as_text(as_object(cited).get("type")) in _CITED and as_object(cited).get("encrypted_index") != ""
     ]
 
 

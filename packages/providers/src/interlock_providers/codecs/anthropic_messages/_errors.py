@@ -25,7 +25,7 @@ from interlock_core.errors import (
 from interlock_core.jsontypes import as_object, as_text, parse_json
 from interlock_providers.codecs import ErrorReply, VendorReply
 from interlock_providers.codecs._fields import to_bytes
-from interlock_providers.codecs._vendor_errors import Told, error_for, shown, word
+from interlock_providers.codecs._vendor_errors import LONGEST_WAIT_S, Told, error_for, shown, word
 
 _BY_CODE: Mapping[str, type[InterlockError]] = {
     "authentication_error": CredentialError,
@@ -113,7 +113,8 @@ def _reset(reply: VendorReply) -> float | None:
             continue
         if when.tzinfo is not None:
             waits.append(max(0.0, when.timestamp() - reply.now))
-    return max(waits, default=None)
+    wait = max(waits, default=None)
+    return wait if wait is not None and wait <= LONGEST_WAIT_S else None
 
 
 _KINDS: tuple[tuple[type[InterlockError], str], ...] = (
