@@ -238,7 +238,7 @@ async def test_a_slow_answer_is_a_timeout(carrier: Carrier, server: LoopbackServ
     server.handler = until_cancelled
     with pytest.raises(UpstreamTimeoutError):
         await carrier.send(post(server.url), timeout_s=0.05)
-    await server.client_left.wait()
+    await server.until(lambda: server.open_connections == 0)
 
 
 async def test_a_slow_body_is_a_timeout(carrier: Carrier, server: LoopbackServer) -> None:
@@ -246,7 +246,7 @@ async def test_a_slow_body_is_a_timeout(carrier: Carrier, server: LoopbackServer
     server.handler = one_piece_and_no_more
     with pytest.raises(UpstreamTimeoutError):
         await carrier.send(post(server.url), timeout_s=0.2)
-    await server.client_left.wait()
+    await server.until(lambda: server.open_connections == 0)
 
 
 @pytest.mark.promise("P4")
