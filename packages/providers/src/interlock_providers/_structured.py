@@ -104,8 +104,9 @@ class Form:
         message = self._read(answer.message)
         alternatives = tuple(self._read(other) for other in answer.alternatives)
         ended = answer.finish is FinishReason.TOOL_CALLS and not message.tool_calls
-        finish = FinishReason.STOP if ended else answer.finish
-        return replace(answer, message=message, alternatives=alternatives, finish=finish, raw=None)
+        read = replace(answer, message=message, alternatives=alternatives, raw=None)
+        # The vendor's own word speaks of the call that nobody is shown.
+        return replace(read, finish=FinishReason.STOP, native_finish=None) if ended else read
 
     def problem(self, answer: Completion) -> str | None:
         """What is wrong with an answer, in words for the model; None when nothing is."""
@@ -315,7 +316,7 @@ class _Judged:
             # It did not call, so its words must be the answer; beside a call they are no part of it.
             text += "".join(self._beside.pop(choice, ()))
         if finish is FinishReason.TOOL_CALLS and choice not in self._calling and not left:
-            finish = FinishReason.STOP
+            finish, chunk = FinishReason.STOP, replace(chunk, native_finish=None)
         return replace(chunk, text=text, tool_calls=tuple(left), finish=finish, raw=None)
 
 
