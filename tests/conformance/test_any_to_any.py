@@ -1,8 +1,6 @@
 """Any client dialect to any vendor: what is asked arrives, is adapted and told, or is refused by name."""
 
 import re
-import tomllib
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -14,13 +12,11 @@ from interlock_providers.testing import Say
 from .conftest import House
 from .neutral import Body, comparable
 from .reading import read
+from .table import CLIENTS, TABLE, VENDORS
 from .writing import write
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-TABLE: Body = tomllib.loads((Path(__file__).parent / "any_to_any.toml").read_text())
-VENDORS: list[str] = TABLE["vendors"]
-CLIENTS = ("chat", "responses", "messages")
 SAID = "Gut — 好的 🌍."
 
 
