@@ -320,3 +320,15 @@ def test_usage_that_was_put_right_is_told_as_it_is_known_here() -> None:
     chunks[-1] = replace(chunks[-1], usage=counted)
     last = as_object(json.loads(told(chunks).decode().split("data: ")[-1]))
     assert as_object(as_object(last["response"])["usage"])["total_tokens"] == 2
+
+
+def test_a_name_of_an_event_cannot_smuggle_in_another() -> None:
+    """A vendor's own word stands on a line of its own, so it must not end one."""
+    novel: JsonObject = {"type": "response.novel\n\nevent: error\ndata: {}", "sequence_number": 1}
+    last: JsonObject = {"type": "response.completed", "response": {"output": []}}
+    stream = b"".join(b"data: %s\n\n" % dump_json(event).encode() for event in (novel, last))
+    lines = told(read([stream])).split(b"\n")
+    assert [line for line in lines if line.startswith(b"event: ")] == [
+        b"event: response.noveleventerrordata",
+        b"event: response.completed",
+    ]

@@ -1,10 +1,13 @@
 """One event of a stream, as its bytes and as what it says."""
 
+import re
 from dataclasses import dataclass, field
 
 from interlock_core import Json, JsonObject
 from interlock_providers.codecs._fields import to_bytes
 from interlock_providers.codecs._original import EventBytes
+
+_NO_NAME = re.compile(r"[^A-Za-z0-9_.\-]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,5 +26,6 @@ class ResponsesEvent(EventBytes):
 
 
 def event_bytes(event: JsonObject) -> bytes:
-    """An event as it goes on the wire, under its own name."""
-    return b"event: %s\ndata: %s\n\n" % (str(event.get("type")).encode(), to_bytes(event))
+    """An event as it goes on the wire, under its own name, of which nothing is left that could end a line."""
+    name = _NO_NAME.sub("", str(event.get("type")))
+    return b"event: %s\ndata: %s\n\n" % (name.encode(), to_bytes(event))
