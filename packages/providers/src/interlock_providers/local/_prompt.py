@@ -79,12 +79,16 @@ def reading(messages: Sequence[Message]) -> list[Turn]:
     The calls are not told again: a small model would repeat them.
     """
     asked = max((i for i, message in enumerate(messages) if message.role == "user"), default=0)
-    results = [part.text for message in messages[asked:] for part in message.tool_results]
-    told = "\n\n".join(text for text in results if text)
+    results = [part for message in messages[asked:] for part in message.tool_results]
+    told = "\n\n".join(text for text in map(_read, results) if text)
     task = (
         f"Read the text and answer the question.\n\nText:\n{told}\n\nQuestion: {question(messages)}\nAnswer:"
     )
     return [*(turn for turn in turns(messages) if turn.role == "system"), Turn("user", task)]
+
+
+def _read(result: ToolResult) -> str:
+    return f"The tool failed. {result.text}".rstrip() if result.is_error else result.text
 
 
 def with_system(conversation: Sequence[Turn], added: str) -> list[Turn]:

@@ -25,6 +25,7 @@ from interlock_core.ids import new_id
 from interlock_core.models import FREE, Capability, ModelInfo
 from interlock_core.nearest import suggestion
 from interlock_providers.local._engine import Done, Engine, EngineSettings, Event, Failed, Generation, Piece
+from interlock_providers.local._left_out import left_out
 from interlock_providers.local._plan import Attempt, attempts
 from interlock_providers.local._reader import MisreadError
 from interlock_providers.local._shared import acquire, hold, release
@@ -135,7 +136,7 @@ class LocalProvider:
         attempt = next(planned)
         answer = _Answer(model=f"{self._name}/{name}", id=new_id("cmpl"))
         async with self._engine(model) as engine:
-            yield Chunk(model=answer.model, id=answer.id)
+            yield Chunk(model=answer.model, id=answer.id, adapted=left_out(request))
             while True:
                 try:
                     async with aclosing(self._run(engine, attempt, answer)) as chunks:

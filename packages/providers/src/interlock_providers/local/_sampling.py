@@ -44,13 +44,20 @@ _REFUSALS = (
         "The embedded model does not reason before it answers.",
         "Leave reasoning_effort out, or choose a model that reasons.",
     ),
+    _Refusal(
+        "reasoning_budget",
+        lambda request: request.reasoning_budget not in (None, 0),
+        "The embedded model does not reason before it answers.",
+        "Leave reasoning_budget out, or choose a model that reasons.",
+    ),
 )
 
 
 def check(request: CompletionRequest) -> None:
     """Do nothing when the embedded model can do all that the request asks.
 
-    What has no meaning without a vendor (`service_tier`, `cache_key`, `user`, `metadata`) is no hindrance.
+    What has no meaning without a vendor (`service_tier`, `cache_key`, `user`, `metadata`) is no hindrance;
+    `left_out` tells of it.
 
     Raises:
         UnsupportedError: It cannot; the remedy names the nearest thing that works.
