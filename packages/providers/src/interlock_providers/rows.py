@@ -69,8 +69,8 @@ _ROWS = (
         key_variables=("OPENAI_API_KEY",),
         needs_key=True,
         sdk="interlock_providers.carriers.sdk_openai",
-        # Reasoning models refuse `max_tokens`; reasoning never goes back; tool results are text.
-        facts=Facts(max_tokens="max_completion_tokens", reasoning=False, tool_images=False),
+        # Reasoning models refuse `max_tokens`; reasoning never goes back; tool results are text; no `top_k`.
+        facts=Facts(max_tokens="max_completion_tokens", reasoning=False, tool_images=False, top_k=False),
         catalogue="openai.toml",
         tokeniser="interlock_providers.tokens.openai",
         unlisted=r"whisper|tts|dall-e|gpt-image|sora|moderation|realtime|transcribe|babbage|davinci|gpt-live",

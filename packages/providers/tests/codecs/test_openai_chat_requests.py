@@ -13,14 +13,16 @@ from interlock_core import (
     CompletionRequest,
     Json,
     JsonObject,
+    Reasoning,
     ToolSpec,
 )
 from interlock_core.jsontypes import as_object, dump_json
-from interlock_core.messages import user
+from interlock_core.messages import assistant, user
 from interlock_providers.codecs import Facts, Target, codec
 
 CODEC = codec("openai-chat")
 TARGET = Target(provider="vendor", model="m-1")
+ASKED = CompletionRequest(model="vendor/m-1", messages=(user("hi"),))
 PIXEL = (
     "data:image/png;base64,"
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -319,3 +321,26 @@ def test_bytes_that_cannot_be_spliced_without_doubt_are_rendered_anew(
     assert sent["model"] == "m-1"
     assert ("include_usage" in as_object(sent.get("stream_options"))) is not bool(facts)
     assert as_object(sent.get("metadata")) in ({}, {"model": "b"})
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (replace(ASKED, top_k=5), "top_k is not applied: vendor has none"),
+        (
+            replace(ASKED, messages=(user("hi"), assistant(Reasoning(text="hm"), "yes"), user("why?"))),
+            "earlier reasoning that vendor cannot take back is left out",
+        ),
+    ],
+)
+def test_what_this_vendor_would_refuse_is_left_out_and_said(asked: CompletionRequest, said: str) -> None:
+    """A server that takes it is told it, without a word."""
+    facts = Facts(reasoning=False, top_k=False)
+    own = Target(provider="vendor", model="m", facts=facts)
+    sent = CODEC.render_request(asked, own, stream=False)
+    assert sent.adapted == (said,)
+    assert b"top_k" not in sent.body
+    assert b"hm" not in sent.body
+    other = CODEC.render_request(asked, Target(provider="vendor", model="m"), stream=False)
+    assert other.adapted == ()
+    assert b'"top_k":5' in other.body or b'"hm"' in other.body

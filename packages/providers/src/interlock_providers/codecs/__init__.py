@@ -30,12 +30,14 @@ class Facts:
         stream_usage: It understands that usage is asked for on a stream.
         reasoning: It takes earlier reasoning back in an assistant's message.
         tool_images: It takes images in tool results.
+        top_k: It takes `top_k`, which servers added to dialects that began without it.
     """
 
     max_tokens: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
     stream_usage: bool = True
     reasoning: bool = True
     tool_images: bool = True
+    top_k: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -243,7 +243,7 @@ def write_assistant(
             case _:
                 spoken.append(part)
     made: JsonObject = {"content": write_content(spoken, note, f"{path}.content") if spoken else None}
-    thought = "".join(part.text for part in thoughts if target is None or _may_send(part, target))
+    thought = "".join(part.text for part in thoughts if target is None or may_send(part, target))
     if thought:
         made["reasoning" if note.get("reasoning") == "reasoning" else "reasoning_content"] = thought
     if citations := [item for part in spoken if isinstance(part, Text) for item in part.citations]:
@@ -255,7 +255,7 @@ def write_assistant(
     return made
 
 
-def _may_send(part: Reasoning, target: Target) -> bool:
+def may_send(part: Reasoning, target: Target) -> bool:
     """Reasoning goes back only to the server that said it, and never where its signature would be lost."""
     own = part.vendor is None or part.vendor == target.provider
     return own and target.facts.reasoning and part.signature is None and part.encrypted is None

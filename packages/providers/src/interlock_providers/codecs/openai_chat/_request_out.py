@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from interlock_core import CompletionRequest, Json, JsonObject, Text
+from interlock_core import CompletionRequest, Json, JsonObject, Reasoning, Text
 from interlock_core.jsontypes import as_object, dump_json
 from interlock_providers.codecs import Rendered, Target
 from interlock_providers.codecs._failed import in_words
@@ -19,7 +19,7 @@ from interlock_providers.codecs._functions import (
 from interlock_providers.codecs._names import ToolNames
 from interlock_providers.codecs._original import ParsedBytes
 from interlock_providers.codecs._splice import splice
-from interlock_providers.codecs.openai_chat._messages import write_messages
+from interlock_providers.codecs.openai_chat._messages import may_send, write_messages
 from interlock_providers.codecs.openai_chat._notes import DIALECT, note_of, own_fields
 
 HEADERS = (("accept", "application/json"), ("content-type", "application/json"))
@@ -31,6 +31,8 @@ def render_request(request: CompletionRequest, target: Target, *, stream: bool) 
     names = tool_names(request)
     body = _forwarded(request, target, names, stream=stream)
     if body is None:
+        request, left = _bearable(request, target)
+        adapted += left
         body = to_bytes(_written(request, target, names, stream=stream))
     return Rendered(
         path="/chat/completions", headers=HEADERS, body=body, target=target, names=names, adapted=adapted
@@ -48,6 +50,18 @@ def _adapted(request: CompletionRequest, target: Target) -> tuple[CompletionRequ
             f"reasoning_budget is left to the model: {target.provider} has only words for how much is thought"
         )
     return request, tuple(adapted)
+
+
+def _bearable(request: CompletionRequest, target: Target) -> tuple[CompletionRequest, tuple[str, ...]]:
+    """The request without what this server would refuse, and a sentence for each such thing."""
+    left: list[str] = []
+    if request.top_k is not None and not target.facts.top_k:
+        request = replace(request, top_k=None)
+        left.append(f"top_k is not applied: {target.provider} has none")
+    thoughts = (part for message in request.messages for part in message.content)
+    if any(isinstance(part, Reasoning) and not may_send(part, target) for part in thoughts):
+        left.append(f"earlier reasoning that {target.provider} cannot take back is left out")
+    return request, tuple(left)
 
 
 def _forwarded(request: CompletionRequest, target: Target, names: ToolNames, *, stream: bool) -> bytes | None:
