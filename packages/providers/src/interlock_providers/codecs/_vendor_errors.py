@@ -52,7 +52,7 @@ _CONTEXT_WORDS = re.compile(
 _POLICY_WORDS = re.compile(r"content (?:management )?polic|safety system|content filter", re.IGNORECASE)
 _KEYS = re.compile(r"\b(?:sk|pk|rk|gsk|xai|key|ilk|Bearer)[-_ ][A-Za-z0-9_*.\-]{6,}")
 _MOST_WORDS = 500
-_LONGEST_WAIT_S = 86_400.0
+LONGEST_WAIT_S = 86_400.0
 """A vendor that names a longer wait than a day is not believed."""
 
 
@@ -165,6 +165,7 @@ def _say(found: type[InterlockError], provider: str, status: int, words: str) ->
 def _retry_after(reply: VendorReply, resets: Sequence[tuple[str, str]]) -> float | None:
     wait = retry_after(reply.header("retry-after-ms"), reply.header("retry-after"), now=reply.now)
     if wait is not None:
-        return wait if wait <= _LONGEST_WAIT_S else None
+        return wait if wait <= LONGEST_WAIT_S else None
     spans = (span(reply.header(full)) for left, full in resets if reply.header(left) == "0")
-    return max((wait for wait in spans if wait is not None), default=None)
+    wait = max((wait for wait in spans if wait is not None), default=None)
+    return wait if wait is not None and wait <= LONGEST_WAIT_S else None

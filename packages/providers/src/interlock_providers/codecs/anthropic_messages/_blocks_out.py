@@ -4,7 +4,7 @@ import base64
 
 from interlock_core import CacheHint, Content, File, Image, Json, JsonObject, Text, ToolResult
 from interlock_core.errors import InvalidRequestError, UnsupportedError
-from interlock_core.jsontypes import as_array, as_object
+from interlock_core.jsontypes import as_array, as_object, as_text
 from interlock_providers.codecs.anthropic_messages._notes import Adapted
 
 _IMAGES = ("image/jpeg", "image/png", "image/gif", "image/webp")
