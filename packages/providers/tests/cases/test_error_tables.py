@@ -57,14 +57,14 @@ class Outcome:
     waited: list[float]
 
 
-async def outcome_of(case: ErrorCase, carrier: CarrierName) -> Outcome:
-    """Ask the server that answers with an error."""
+async def outcome_of(case: ErrorCase, carrier: CarrierName, *, stream: bool) -> Outcome:
+    """Ask the server that answers with an error, whole or streamed."""
     delivered: list[str] = []
     waits = Waits()
     request = request_for(case.dialect)
 
     async def ask(provider: Provider) -> None:
-        if case.where == "status":
+        if not stream:
             await provider.complete(request)
             return
         async with aclosing(provider.stream(request)) as chunks:
@@ -109,9 +109,36 @@ async def test_an_error_of_a_vendor_is_raised_as_what_it_is(
 ) -> None:
     """Class, retry, wait, code, id and field, and no secret in anything that a person may read."""
     caplog.set_level(logging.DEBUG)
-    outcome = await outcome_of(case, carrier)
+    outcome = await outcome_of(case, carrier, stream=case.where == "stream")
+    check_raised(case, outcome)
     error = outcome.error
+    shown = (
+        str(error),
+        repr(error),
+        dump_json(error.as_json()),
+        "".join(traceback.format_exception(error)),
+        caplog.text,
+        "\n".join(f"{record.msg!r} {record.args!r}" for record in caplog.records),
+    )
+    for secret in {case.key, *case.secrets}:
+        assert [text for text in shown if secret in text] == []
 
+
+@pytest.mark.promise("P4")
+@pytest.mark.parametrize(
+    "case", [case for case in error_cases() if case.where == "status"], ids=lambda case: case.id
+)
+async def test_an_error_in_place_of_a_stream_is_the_same(case: ErrorCase) -> None:
+    """Whoever asked for a stream learns what whoever asked for a whole answer does."""
+    outcome = await outcome_of(case, "fast", stream=True)
+    check_raised(case, outcome)
+    told = str(outcome.error) + dump_json(outcome.error.as_json())
+    assert [secret for secret in (case.key, *case.secrets) if secret in told] == []
+
+
+def check_raised(case: ErrorCase, outcome: Outcome) -> None:
+    """What was raised, how often was asked and how long was waited are those of the case."""
+    error = outcome.error
     assert type(error).__name__ in case.classes
     assert error.retryable is case.retryable
     assert case.wait_fits(error.retry_after), error.retry_after
@@ -124,17 +151,6 @@ async def test_an_error_of_a_vendor_is_raised_as_what_it_is(
     assert bool(outcome.delivered) is says_words(case)
     assert outcome.asked == expected_requests(case, error)
     assert outcome.waited == [max(0.5, error.retry_after or 0)] * (outcome.asked - 1)
-
-    shown = (
-        str(error),
-        repr(error),
-        dump_json(error.as_json()),
-        "".join(traceback.format_exception(error)),
-        caplog.text,
-        "\n".join(f"{record.msg!r} {record.args!r}" for record in caplog.records),
-    )
-    for secret in {case.key, *case.secrets}:
-        assert [text for text in shown if secret in text] == []
 
 
 BARE_KEY = "plain0123456789abcdefkey"
