@@ -200,6 +200,15 @@ def test_an_answer_that_was_changed_keeps_its_signatures() -> None:
     assert told(changed)["content"] == [CONTENT[0], CONTENT[1], {"type": "text", "text": "[x]"}, CONTENT[3]]
 
 
+def test_citations_of_no_known_form_are_no_reason_to_fail() -> None:
+    """They are kept, and left out where they cannot be told."""
+    odd: list[Json] = [{"type": ["x"]}, 3, None]
+    answer = read([{"type": "text", "text": "a", "citations": odd}])
+    assert told(replace(answer, raw=None))["content"] == [{"type": "text", "text": "a"}]
+    sent = CODEC.render_request(replace(ASKED, messages=(user("hi"), answer.message)), TARGET, stream=False)
+    assert b"citations" not in sent.body
+
+
 def test_mapped_names_are_told_as_the_client_knows_them() -> None:
     """A catalogue's name was changed for the wire and comes back; the bytes are written anew then."""
     call: Json = {"type": "tool_use", "id": "t", "name": "github_issues_create", "input": {}}

@@ -261,3 +261,40 @@ def test_a_schema_becomes_what_the_official_sdk_would_send(part: JsonObject) -> 
     ours = as_object(told(asked(properties(a=part)))["properties"])["a"]
     theirs: dict[str, object] = transform_schema({**part})
     assert ours == theirs
+
+
+ODD: Strategy[Json] = st.recursive(
+    st.sampled_from([None, True, 0, "object", "array", "a", "#/$defs/a"]),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=2),
+        st.dictionaries(
+            st.sampled_from(
+                [
+                    "type",
+                    "properties",
+                    "required",
+                    "items",
+                    "anyOf",
+                    "allOf",
+                    "enum",
+                    "format",
+                    "$ref",
+                    "$defs",
+                    "a",
+                ]
+            ),
+            inner,
+            max_size=4,
+        ),
+    ),
+    max_leaves=10,
+)
+
+
+@given(st.dictionaries(st.sampled_from(["type", "properties", "anyOf", "allOf", "required", "$defs"]), ODD))
+def test_no_schema_makes_the_writer_fail(schema: JsonObject) -> None:
+    """Enforced or in words, of the answer or of a strict tool: a request comes out."""
+    assert as_object(json.loads(asked(schema).body))["messages"]
+    tool = ToolSpec(name="f", parameters=schema, strict=True)
+    sent = CODEC.render_request(replace(ASKED, tools=(tool,)), TARGET, stream=False)
+    assert as_object(as_array(as_object(json.loads(sent.body))["tools"])[0])["name"] == "f"

@@ -81,7 +81,7 @@ def _fit(value: Json, fitted: Fitted, depth: int) -> JsonObject:
         taken |= _fit_object(value, made, fitted, depth)
     if "array" in kinds:
         taken |= _fit_array(value, made, fitted, depth)
-    if "string" in kinds and value.get("format") in _FORMATS:
+    if "string" in kinds and as_text(value.get("format")) in _FORMATS:
         made["format"] = value["format"]
         taken.add("format")
     _describe(value, made, taken, fitted)
@@ -170,7 +170,7 @@ def _fit_object(value: JsonObject, made: JsonObject, fitted: Fitted, depth: int)
         raise UnfitError("it allows properties of any name")
     made["properties"] = {name: _fit(part, fitted, depth + 1) for name, part in properties.items()}
     made["additionalProperties"] = False
-    required = [name for name in as_array(value.get("required")) if name in properties]
+    required = [name for name in map(as_text, as_array(value.get("required"))) if name in properties]
     if required:
         made["required"] = [*required]
     fitted.optional += len(properties) - len(required)
