@@ -132,8 +132,8 @@ def test_a_conversation_is_read_with_results_in_messages_of_their_own() -> None:
     assert content == [
         (Text("hi"),),
         (
-            Reasoning(text="hm", signature="s"),
-            Reasoning(encrypted="x"),
+            Reasoning(text="hm", signature="s", vendor="any:anthropic-messages"),
+            Reasoning(encrypted="x", vendor="any:anthropic-messages"),
             ToolCall(id="1", name="f", arguments='{"a":1}'),
         ),
         (

@@ -22,7 +22,7 @@ from interlock_core.errors import InvalidRequestError
 from interlock_core.jsontypes import as_array, as_object, dump_json
 from interlock_providers.codecs._fields import Fields, wrong
 from interlock_providers.codecs._names import ToolNames
-from interlock_providers.codecs.anthropic_messages._seal import opened
+from interlock_providers.codecs.anthropic_messages._seal import SOME_SPEAKER, opened
 
 READ = frozenset({"text", "image", "document", "thinking", "redacted_thinking", "tool_use", "tool_result"})
 """Kinds of blocks that the vocabulary has a word for."""
@@ -216,14 +216,15 @@ def _read_shown(fields: Fields, reader: Reader) -> list[Text | Image | File]:
 
 
 def _read_reasoning(kind: str, fields: Fields, reader: Reader) -> Reasoning:
+    vendor = SOME_SPEAKER if reader.provider is None else reader.provider
     if kind == "redacted_thinking":
-        return Reasoning(encrypted=fields.need_text("data"), vendor=reader.provider)
+        return Reasoning(encrypted=fields.need_text("data"), vendor=vendor)
     text, signature = fields.text("thinking") or "", fields.text("signature")
     back = opened(text, signature) if reader.provider is None else None
     if back is not None:
         reader.mended = True
         return back
-    return Reasoning(text=text, signature=signature or None, vendor=reader.provider)
+    return Reasoning(text=text, signature=signature or None, vendor=vendor)
 
 
 def placed(extra: Mapping[str, Json], kinds: Json) -> list[tuple[int, Json]]:

@@ -36,6 +36,7 @@ from interlock_providers.codecs.anthropic_messages._blocks_out import (
     write_text,
 )
 from interlock_providers.codecs.anthropic_messages._notes import NOTES, Adapted
+from interlock_providers.codecs.anthropic_messages._seal import SOME_SPEAKER
 
 _NAME_LIMIT = 128
 
@@ -279,11 +280,11 @@ def _write_call(call: ToolCall, writer: Writer) -> JsonObject:
 def _write_reasoning(part: Reasoning, rest: JsonObject, writer: Writer) -> JsonObject | None:
     """Reasoning goes back only to the vendor that said it, signed or encrypted as it came."""
     provider = writer.target.provider
-    if part.vendor in {None, provider} and writer.target.facts.reasoning:
+    if part.vendor in {None, SOME_SPEAKER, provider} and writer.target.facts.reasoning:
         if part.signature:
             return {**rest, "type": "thinking", "thinking": part.text, "signature": part.signature}
         if part.encrypted:
             return {**rest, "type": "redacted_thinking", "data": part.encrypted}
-    said = part.vendor or "the client"
+    said = "the client" if part.vendor in {None, SOME_SPEAKER} else part.vendor
     writer.adapted.say(f"reasoning of {said} is left out: {provider} takes back only its own, signed")
     return None

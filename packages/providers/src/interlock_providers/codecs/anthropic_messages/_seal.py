@@ -14,6 +14,12 @@ from interlock_providers.codecs._fields import to_bytes
 
 _MARK = "interlock."
 
+SOME_SPEAKER = "any:anthropic-messages"
+"""Stands for the vendor of reasoning that a client repeats as such a vendor wrote it: nobody else gets it.
+
+No provider can be called so, because names of providers hold no colon.
+"""
+
 
 def sealed(part: Reasoning) -> str:
     """The signature that holds everything of a part but its text."""
