@@ -244,3 +244,12 @@ async def test_a_running_server_is_a_provider(vendor: OpenAIChatServer) -> None:
             await provider.aclose()
     with pytest.raises(ConfigurationError, match="no address"):
         remote_provider("remote", "127.0.0.1:1", "k")
+
+
+async def test_a_model_of_a_vendor_that_is_not_set_up_says_how_to(home: Path) -> None:
+    """The variable of its key, and the table; a misspelt provider is told the nearest as ever."""
+    async with Runtime.open(Settings(home=home), environment=NOTHING) as runtime:
+        with pytest.raises(NotFoundError, match="Set ANTHROPIC_API_KEY"):
+            await runtime.ask("hi", model="anthropic/claude-haiku-5-5")
+        with pytest.raises(NotFoundError, match="There is no model locl"):
+            await runtime.ask("hi", model="locl/smollm2-135m")

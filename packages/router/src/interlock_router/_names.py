@@ -43,12 +43,13 @@ class Names:
         policies: The policies by name.
         default: Name of the policy of plain `auto`.
         aliases: Own names, each for another name.
+        absent: Remedies for names of providers that are not set up.
 
     Raises:
         ConfigurationError: An alias takes a reserved name or leads to itself, or there is no such default.
     """
 
-    __slots__ = ("_aliases", "_catalogue", "_default", "_policies")
+    __slots__ = ("_absent", "_aliases", "_catalogue", "_default", "_policies")
 
     def __init__(
         self,
@@ -57,7 +58,9 @@ class Names:
         *,
         default: str,
         aliases: Mapping[str, str],
+        absent: Mapping[str, str] | None = None,
     ) -> None:
+        self._absent = dict(absent or {})
         self._catalogue = catalogue
         self._policies = policies
         self._default = default
@@ -119,6 +122,13 @@ class Names:
 
     async def unknown(self, name: str) -> NotFoundError:
         """The error for a name that no provider knows, with the nearest that there are."""
+        head = name.partition("/")[0]
+        if head in self._absent:
+            return NotFoundError(
+                f"The provider {head} of the model {name} is not set up.",
+                field="model",
+                remedy=self._absent[head],
+            )
         snapshot = await self._catalogue.get()
         known = {*snapshot.names(), *self._aliases, AUTO, *(f"{AUTO}/{policy}" for policy in self._policies)}
         down = sorted(snapshot.problems)

@@ -49,6 +49,8 @@ class RouterOptions:
         policies: Own policies; one named as a built-in takes its place.
         default_policy: Name of the policy of plain `auto`.
         aliases: Own names, each for a model, another alias, `auto` or `auto/<policy>`.
+        absent: What to do about providers that are known and not set up, by the name that stands before the
+            slash; told to who names a model of one.
         failure_threshold: Failures in a row after which a model is left alone.
         cooldown_s: For how long, in seconds.
         models_ttl_s: Age in seconds after which the providers are asked for their models again.
@@ -58,6 +60,7 @@ class RouterOptions:
     policies: tuple[Policy, ...] = ()
     default_policy: str = "default"
     aliases: Mapping[str, str] = field(default_factory=dict[str, str])
+    absent: Mapping[str, str] = field(default_factory=dict[str, str])
     failure_threshold: int = 5
     cooldown_s: float = 30.0
     models_ttl_s: float = 300.0
@@ -109,7 +112,11 @@ class MoERouter:
         )
         self._policies = policies(options.policies)
         self._names = Names(
-            self._catalogue, self._policies, default=options.default_policy, aliases=options.aliases
+            self._catalogue,
+            self._policies,
+            default=options.default_policy,
+            aliases=options.aliases,
+            absent=options.absent,
         )
         self._decider = Decider(seams or Seams(), self._health, clock)
         self._runner = Runner(self._health, clock, recorder=recorder, on_decision=on_decision)

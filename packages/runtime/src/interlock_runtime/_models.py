@@ -164,6 +164,7 @@ class Models:
             options=RouterOptions(
                 policies=tuple(_policy(name, entry) for name, entry in settings.policies.items()),
                 aliases=settings.aliases,
+                absent=_absent(self._declared),
             ),
             seams=seams,
             recorder=collector,
@@ -337,6 +338,15 @@ class Models:
         finally:
             if self._http is not None:
                 await self._http.aclose()
+
+
+def _absent(declared: Mapping[str, DeclaredProvider]) -> dict[str, str]:
+    """What to do about each vendor that is known and not configured."""
+    return {
+        kind: f"Set {vendor.key_variables[0]}, or add [providers.{kind}] to the configuration."
+        for kind, vendor in VENDORS.items()
+        if kind not in declared and vendor.key_variables
+    }
 
 
 def _dearness(model: ModelInfo) -> tuple[bool, bool, int, str]:

@@ -50,7 +50,8 @@ def list_(options: Globals, prices: bool) -> None:
         screen.table(header, [_price_cells(model) if prices else _cells(model) for model in found])
         if not found:
             screen.say(
-                "No provider is configured: set OPENAI_API_KEY, or add [providers.NAME] to the configuration."
+                "No provider is configured: set the key of one, such as OPENAI_API_KEY or ANTHROPIC_API_KEY, "
+                "or add [providers.NAME] to the configuration."
             )
 
     with_runtime(options, action)
