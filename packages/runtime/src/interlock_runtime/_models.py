@@ -273,7 +273,8 @@ class Models:
             listed = await self._reached(name)
         except InterlockError as error:
             return ProviderVerdict(name=name, ok=False, models=0, detail=str(error), code=error.code)
-        detail = f"{len(found)} models" if listed else f"it answers; {len(found)} models are configured"
+        count = "1 model" if len(found) == 1 else f"{len(found)} models"
+        detail = count if listed else f"it answers; {count} configured"
         verdict = ProviderVerdict(name=name, ok=True, models=len(found), detail=detail)
         chosen = min(found, key=_dearness, default=None) if ask else None
         return verdict if chosen is None else await self._asked(verdict, chosen)
