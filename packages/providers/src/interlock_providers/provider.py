@@ -48,6 +48,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_LEAST_OF_KEY = 8
+"""The shortest beginning of a key that is hidden as the key is."""
+
 _MOST_FORMLESS = 1_000
 """Names of models come from requests, so what is remembered of them is bounded."""
 
@@ -324,14 +327,13 @@ class HttpProvider:
         return codec_of(taker) if taker is not None and any(sealed) else self._codec
 
     def _error(self, status: int, headers: "Headers", body: bytes) -> InterlockError:
-        secret = self._settings.secret
-        if secret:
-            body = body.replace(secret.reveal().encode(), b"[key]")
-        return self._codec.parse_error(
+        error = self._codec.parse_error(
             VendorReply(
                 status=status, headers=headers, body=body, provider=self.name, now=self._settings.clock.now()
             )
         )
+        self._hide_key(error)
+        return error
 
     def _parsed(self, codec: Codec, sent: Rendered, body: bytes, headers: "Headers") -> Completion:
         """A whole answer, read."""
@@ -348,13 +350,18 @@ class HttpProvider:
                 status=200, headers=headers, body=b"", provider=self.name, now=self._settings.clock.now()
             )
             error.request_id = self._codec.parse_error(bare).request_id
-        if self._settings.secret:
-            key = self._settings.secret.reveal()
-            error.message = error.message.replace(key, "[key]")
-            error.args = (error.message,)
-            error.field = error.field and error.field.replace(key, "[key]")
-            error.vendor_code = error.vendor_code and error.vendor_code.replace(key, "[key]")
-            error.request_id = error.request_id and error.request_id.replace(key, "[key]")
+        self._hide_key(error)
+
+    def _hide_key(self, error: InterlockError) -> None:
+        """Hide our key, should the vendor repeat it, wherever an error shows the vendor's words."""
+        if not self._settings.secret:
+            return
+        key = self._settings.secret.reveal()
+        error.message = _without(key, error.message)
+        error.args = (error.message,)
+        error.field = error.field and _without(key, error.field)
+        error.vendor_code = error.vendor_code and _without(key, error.vendor_code)
+        error.request_id = error.request_id and _without(key, error.request_id)
 
     def _target(self, model: str) -> Target:
         name = model.removeprefix(f"{self.name}/")
@@ -366,6 +373,13 @@ class HttpProvider:
             return None
         price = self._settings.prices.price(model)
         return None if price is None else price.charge(usage, tier)
+
+
+def _without(key: str, words: str) -> str:
+    """Words without a key, and without what is left of one that was cut with the words."""
+    for size in range(len(key), min(len(key), _LEAST_OF_KEY) - 1, -1):
+        words = words.replace(key[:size], "[key]")
+    return words
 
 
 __all__ = ["HttpProvider", "HttpSettings", "Timeouts"]
