@@ -1,4 +1,4 @@
-"""A vendor's errors are those of the client's SDK, before a stream and within one; who leaves is not answered."""
+"""A vendor's errors are those of the client's SDK, before and within a stream; who leaves closes the vendor's."""
 
 import asyncio
 from dataclasses import replace
@@ -111,8 +111,8 @@ async def test_who_leaves_a_stream_closes_the_vendors(house: House, client: str,
 
 @pytest.mark.promise("P4", "G1")
 @PAIRS
-async def test_who_leaves_before_an_answer_closes_the_vendors(house: House, client: str, vendor: str) -> None:
-    """A whole answer that nobody waits for is not waited for either."""
+async def test_who_gives_up_while_waiting_closes_the_vendors(house: House, client: str, vendor: str) -> None:
+    """A piece that nobody waits for is not waited for either."""
     server = house.vendors[vendor].then(Say(pieces=("never ",), hold=True))
     server.client_left.clear()
     server.asked.clear()
