@@ -1,4 +1,4 @@
-"""A vendor's errors are those of the client's SDK, before and within a stream; who leaves closes the vendor's."""
+"""A vendor's errors are those of the client's SDK, within a stream too; who leaves closes the vendor's."""
 
 import asyncio
 from dataclasses import replace
