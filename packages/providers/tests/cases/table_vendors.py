@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import cache
 
 from interlock_core import CompletionRequest, Provider, Secret
 from interlock_core.messages import Message, Reasoning, Text, user
@@ -42,6 +43,7 @@ def request_for(dialect: str) -> CompletionRequest:
     return replace(PLAIN, messages=(user("Say hello"), said, user("Once more")))
 
 
+@cache
 def sent_in(dialect: str, *, stream: bool) -> tuple[Codec, Rendered]:
     """The codec of a dialect, and a request that it wrote."""
     spoken = codec(CODECS[dialect])
