@@ -42,6 +42,7 @@ from interlock_providers.codecs import (
     embeddings_codec,
 )
 from interlock_providers.codecs import codec as codec_of
+from interlock_providers.codecs._notes import left_out
 
 if TYPE_CHECKING:
     from interlock_providers.codecs import Headers
@@ -98,7 +99,7 @@ class HttpProvider:
 
     async def _complete(self, request: CompletionRequest, call: Call | None = None) -> Completion:
         codec = self._codec_for(request)
-        sent = codec.render_request(request, self._target(request.model), stream=False)
+        sent = self._rendered(codec, request, stream=False)
 
         async def attempt(number: int, timeout_s: float) -> tuple[Completion, int]:
             reply = await self._ask(self._http("POST", sent.path, sent), timeout_s)
@@ -143,7 +144,7 @@ class HttpProvider:
         self, request: CompletionRequest, call: Call | None = None
     ) -> AsyncGenerator[Chunk, None]:
         codec = self._codec_for(request)
-        sent = codec.render_request(request, self._target(request.model), stream=True)
+        sent = self._rendered(codec, request, stream=True)
 
         async def attempt(number: int, timeout_s: float) -> OpenStream:
             return await self._open(codec, sent, number, timeout_s)
@@ -284,6 +285,12 @@ class HttpProvider:
         if isinstance(sent, Rendered):
             return HttpRequest(method=method, url=url, headers=sent.headers, body=sent.body)
         return HttpRequest(method=method, url=url, headers=sent)
+
+    def _rendered(self, codec: Codec, request: CompletionRequest, *, stream: bool) -> Rendered:
+        """The request as it goes to the vendor."""
+        sent = codec.render_request(request, self._target(request.model), stream=stream)
+        missing = left_out(request, codec.dialect)
+        return replace(sent, adapted=(*sent.adapted, *missing)) if missing else sent
 
     def _way(self, request: CompletionRequest) -> _structured.Way:
         """How this model is asked for a form, by what is known of it."""

@@ -7,7 +7,7 @@ choice and its answer.
 
 from collections.abc import Mapping
 
-from interlock_core import Json, JsonObject
+from interlock_core import CompletionRequest, Json, JsonObject
 from interlock_core.errors import InvalidRequestError, UnsupportedError
 from interlock_core.jsontypes import as_object
 
@@ -67,6 +67,19 @@ class Notes:
 
 def _says_nothing(value: Json) -> bool:
     return value is None or (isinstance(value, str | list) and not value)
+
+
+def left_out(request: CompletionRequest, dialect: str) -> tuple[str, ...]:
+    """A sentence when a conversation holds blocks of answers that another dialect's codec kept in notes.
+
+    They record what only that vendor does (such as a search that it made itself), so no other is told of
+    them; the words that the model made of them stay.
+    """
+    for message in request.messages:
+        for name, note in message.extra.items():
+            if name.startswith(PREFIX) and name != PREFIX + dialect and as_object(note).get("blocks"):
+                return (f"Blocks of earlier answers that only {name.removeprefix(PREFIX)} has are left out.",)
+    return ()
 
 
 def refuse_reserved(fields: Mapping[str, Json], where: str) -> None:
