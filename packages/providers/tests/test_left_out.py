@@ -4,11 +4,11 @@ import json
 
 import pytest
 
-from interlock_core import Secret
+from interlock_core import JsonObject, Secret
 from interlock_providers import build_provider, codec
 from interlock_providers.testing import AnthropicServer, MistralServer
 
-SEARCHED = {
+SEARCHED: JsonObject = {
     "model": "any/sim-1",
     "max_tokens": 100,
     "messages": [
