@@ -368,6 +368,23 @@ def _forms() -> dict[str, Feature]:
         return reply.text.replace(" ", "") == answer.replace(" ", "") and reply.finish is FinishReason.STOP
 
     schema = ResponseFormat(schema=NUMBER, name="sum", strict=True)
+    on_wire = wires(
+        chat=holds(
+            "response_format",
+            {
+                "type": "json_schema",
+                "json_schema": {"name": "sum", "schema": NUMBER, "strict": True},
+            },
+        ),
+        responses=holds(
+            "text.format", {"type": "json_schema", "name": "sum", "schema": NUMBER, "strict": True}
+        ),
+        anthropic=holds("output_config.format", {"type": "json_schema", "schema": NUMBER}),
+        cohere=either(
+            holds("response_format", {"type": "json_object", "json_schema": NUMBER}),
+            holds("response_format", {"type": "json_object", "schema": NUMBER}),
+        ),
+    )
     return {
         "json_object": Feature(
             request=replace(ASKED, response_format=ResponseFormat(kind="json_object")),
@@ -380,25 +397,14 @@ def _forms() -> dict[str, Feature]:
             heard=formed,
         ),
         "json_schema": Feature(
-            request=replace(ASKED, response_format=schema),
-            wire=wires(
-                chat=holds(
-                    "response_format",
-                    {
-                        "type": "json_schema",
-                        "json_schema": {"name": "sum", "schema": NUMBER, "strict": True},
-                    },
-                ),
-                responses=holds(
-                    "text.format", {"type": "json_schema", "name": "sum", "schema": NUMBER, "strict": True}
-                ),
-                anthropic=holds("output_config.format", {"type": "json_schema", "schema": NUMBER}),
-                cohere=either(
-                    holds("response_format", {"type": "json_object", "json_schema": NUMBER}),
-                    holds("response_format", {"type": "json_object", "schema": NUMBER}),
-                ),
-            ),
+            request=replace(ASKED, response_format=schema), wire=on_wire, said=Say(answer), heard=formed
+        ),
+        "json_schema_tools": Feature(
+            request=replace(TOOLED, response_format=schema),
+            wire=on_wire,
+            other={"cohere": both(holds("tools.2.function.name", "sum"), REQUIRED)},
             said=Say(answer),
+            said_by={"cohere": Say(calls=(ToolUse("sum", answer),))},
             heard=formed,
         ),
     }

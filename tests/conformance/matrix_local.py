@@ -96,7 +96,7 @@ def steady(request: CompletionRequest) -> Effect:
 
     async def effect(room: Room, answer: Completion) -> bool:
         del answer
-        same = {await room.text(replace(request, seed=seed)) for seed in (1, 2, 3)}
+        same = {await room.text(replace(request, seed=seed)) for seed in (1, 2)}
         return len(same) == 1 and await room.wild()
 
     return effect
@@ -113,6 +113,13 @@ async def _stopped(room: Room, answer: Completion) -> bool:
     whole = await room.text(CITY)
     cut = await room.ask(replace(CITY, stop=("Paris",)))
     return "Paris" in whole and "Paris" not in cut.text and cut.finish is FinishReason.STOP_SEQUENCE
+
+
+async def _remembered(room: Room, answer: Completion) -> bool:
+    """The prompt of a moment ago is read from memory, and counted as such."""
+    del answer
+    usage = (await room.ask(replace(CITY, max_tokens=1))).usage
+    return usage is not None and 0 < usage.cache_read_tokens < usage.input_tokens
 
 
 async def _penalised(room: Room, answer: Completion) -> bool:
@@ -146,6 +153,10 @@ def _called(name: str) -> Effect:
     return seen(lambda answer: [call.name for call in answer.message.tool_calls] == [name])
 
 
+def _called_or_formed(answer: Completion) -> bool:
+    return bool(answer.message.tool_calls) or isinstance(parse_json(answer.text), dict)
+
+
 def _object(*names: str) -> Effect:
     def shown(answer: Completion) -> bool:
         value = parse_json(answer.text)
@@ -174,6 +185,7 @@ EFFECTS: Mapping[str, Effect] = {
     "tool_result_error": longer_than(answered(Text("There is no such city."))),
     "json_object": _object(),
     "json_schema": _object("answer"),
+    "json_schema_tools": seen(_called_or_formed),
     "seed": _seeded,
     "stop": _stopped,
     "temperature": steady(replace(CITY, temperature=0.0)),
@@ -185,6 +197,7 @@ EFFECTS: Mapping[str, Effect] = {
             answer.usage is not None and min(answer.usage.input_tokens, answer.usage.output_tokens) > 0
         )
     ),
+    "cached_usage": _remembered,
     "cost": seen(lambda answer: answer.cost == Money(0)),
     "cancellation": _freed,
 }
@@ -197,17 +210,24 @@ PARTS: Mapping[str, Callable[[Completion], bool]] = {
         isinstance(part, Text) and bool(part.citations) for part in answer.message.content
     ),
     "refusals": lambda answer: any(isinstance(part, Refusal) for part in answer.message.content),
-    "cached_usage": lambda answer: answer.usage is not None and answer.usage.cache_read_tokens > 0,
     "reasoning_usage": lambda answer: answer.usage is not None and answer.usage.reasoning_tokens > 0,
 }
 """Parts that an answer has or has not, by row."""
 
 SHORT: Mapping[str, CompletionRequest] = {
     "max_tokens": replace(ASKED, max_tokens=4, temperature=0.0),
-    "cached_usage": replace(CITY, messages=(system("Be brief."), *CITY.messages)),
+    "cached_usage": CITY,
 }
 _LONG = frozenset(
-    {"tool_call", "parallel_tool_calls", "parallel_off", "strict_tools", "json_object", "json_schema"}
+    {
+        "tool_call",
+        "parallel_tool_calls",
+        "parallel_off",
+        "strict_tools",
+        "json_object",
+        "json_schema",
+        "json_schema_tools",
+    }
 )
 _FULL = frozenset({*_LONG, "tool_choice_required", "tool_choice_named", "no_limit"})
 
