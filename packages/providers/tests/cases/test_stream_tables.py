@@ -2,7 +2,7 @@
 
 A reader is fed every stream cut at every byte. Over sockets the connection is torn in the middle of a chunk
 of HTTP: at the first byte, at the end of each event, and at every 151st byte; at every byte where the
-environment says `INTERLOCK_FULL=1`, which takes an hour.
+environment says `INTERLOCK_FULL=1`, which takes about ten minutes.
 """
 
 import asyncio
