@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from interlock_core import CompletionRequest, Reasoning, Text, ToolResult
+from interlock_core.completion import ResponseFormat
 from interlock_core.errors import UnsupportedError
 from interlock_core.messages import CacheHint, assistant, tool_results, user
 from interlock_providers.local import LocalProvider
@@ -19,7 +20,8 @@ async def test_what_has_no_meaning_here_is_left_out_and_said(provider: LocalProv
     said = (user(Text("Name a city.", cache=CacheHint())), assistant(Reasoning(text="Hm."), "Paris."))
     asked = replace(
         ASKED,
-        messages=(*said, user("Another.")),
+        messages=(*said, replace(user("Another."), name="ada")),
+        response_format=ResponseFormat(kind="json_object", description="A city."),
         cache_key="k",
         service_tier="flex",
         user="u",
@@ -27,7 +29,7 @@ async def test_what_has_no_meaning_here_is_left_out_and_said(provider: LocalProv
     )
     answer = await provider.complete(asked)
     first = [sentence.partition(" ")[0] for sentence in answer.adapted]
-    assert first == ["earlier", "marks", "cache_key", "service_tier", "user", "metadata"]
+    assert first == ["earlier", "marks", "names", "the", "cache_key", "service_tier", "user", "metadata"]
     assert (await provider.complete(ASKED)).adapted == ()
 
 

@@ -24,6 +24,10 @@ def _left_out(request: CompletionRequest) -> Iterator[str]:
         yield "that a tool failed is told in words: the embedded model has no mark for it"
     if any(isinstance(part, Text) and part.cache is not None for part in shown):
         yield "marks for the prompt cache are left out: the embedded model remembers prompts by itself"
+    if any(message.name is not None for message in request.messages):
+        yield "names of speakers are left out: the embedded model knows only their roles"
+    if request.response_format is not None and request.response_format.description is not None:
+        yield "the description of the form is left out: the embedded model is shown its fields alone"
     asked = {
         "cache_key": request.cache_key,
         "service_tier": request.service_tier,
