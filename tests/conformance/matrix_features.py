@@ -30,6 +30,7 @@ HELLO = "Hello there"
 PNG = b"\x89PNG\r\n\x1a\n0123456789"
 PDF = b"%PDF-1.4 0123456789"
 WAV = b"RIFF0123456789"
+PDF_URL = "https://example.com/report.pdf"
 IMAGE_URL = "https://example.com/cat.png"
 CITY: JsonObject = {
     "type": "object",
@@ -159,6 +160,11 @@ def _conversation() -> dict[str, Feature]:
             ),
         ),
         "no_limit": Feature(request=replace(ASKED, max_tokens=None), wire=wires(same=lacks("max_tokens"))),
+        "speaker": Feature(
+            request=replace(ASKED, messages=(replace(user("Say hello."), name="ada"),)),
+            wire=wires(chat=holds("messages.0.name", "ada")),
+            other=wires(same=says("Say hello.")),
+        ),
         "max_tokens": Feature(
             request=replace(ASKED, max_tokens=64),
             wire={
@@ -185,6 +191,21 @@ def _images() -> dict[str, Feature]:
                 ),
                 responses=holds("input.0.content.*", {"type": "input_image", "image_url": IMAGE_URL}),
                 anthropic=holds(part, {"type": "image", "source": {"type": "url", "url": IMAGE_URL}}),
+            ),
+        ),
+        "image_detail": Feature(
+            request=asking("What is this?", Image(url=IMAGE_URL, detail="low")),
+            wire=wires(
+                chat=holds(part, {"image_url": {"url": IMAGE_URL, "detail": "low"}}),
+                responses=holds("input.0.content.*", {"image_url": IMAGE_URL, "detail": "low"}),
+            ),
+            other=wires(same=says(IMAGE_URL)),
+        ),
+        "image_file_id": Feature(
+            request=asking("What is this?", Image(file_id="file-7")),
+            wire=wires(
+                responses=holds("input.0.content.*", {"type": "input_image", "file_id": "file-7"}),
+                anthropic=holds(part, {"type": "image", "source": {"type": "file", "file_id": "file-7"}}),
             ),
         ),
         "image_bytes": Feature(
@@ -218,6 +239,14 @@ def _files() -> dict[str, Feature]:
                 mistral=holds(part, {"type": "document_url", "document_url": pdf}),
             ),
         ),
+        "pdf_url": Feature(
+            request=asking("Sum up.", File(url=PDF_URL, media_type="application/pdf", name="report.pdf")),
+            wire=wires(
+                responses=holds("input.0.content.*", {"type": "input_file", "file_url": PDF_URL}),
+                anthropic=holds(part, {"type": "document", "source": {"type": "url", "url": PDF_URL}}),
+                mistral=holds(part, {"type": "document_url", "document_url": PDF_URL}),
+            ),
+        ),
         "text_file": Feature(
             request=asking("Sum up.", File(data=plain.encode(), media_type="text/plain", name="notes.txt")),
             wire=wires(
@@ -229,6 +258,12 @@ def _files() -> dict[str, Feature]:
             ),
             other=wires(same=says(plain)),
         ),
+    }
+
+
+def _sound() -> dict[str, Feature]:
+    part = "messages.0.content.*"
+    return {
         "audio_in": Feature(
             request=asking("Write it down.", Audio(data=WAV, format="wav")),
             wire=wires(
@@ -361,14 +396,8 @@ def _results() -> dict[str, Feature]:
     }
 
 
-def _forms() -> dict[str, Feature]:
-    answer = '{"answer": 4}'
-
-    def formed(reply: Completion) -> bool:
-        return reply.text.replace(" ", "") == answer.replace(" ", "") and reply.finish is FinishReason.STOP
-
-    schema = ResponseFormat(schema=NUMBER, name="sum", strict=True)
-    on_wire = wires(
+def _schema_on_wire() -> Mapping[str, Check]:
+    return wires(
         chat=holds(
             "response_format",
             {
@@ -385,6 +414,15 @@ def _forms() -> dict[str, Feature]:
             holds("response_format", {"type": "json_object", "schema": NUMBER}),
         ),
     )
+
+
+def _forms() -> dict[str, Feature]:
+    answer = '{"answer": 4}'
+
+    def formed(reply: Completion) -> bool:
+        return reply.text.replace(" ", "") == answer.replace(" ", "") and reply.finish is FinishReason.STOP
+
+    schema = ResponseFormat(schema=NUMBER, name="sum", strict=True)
     return {
         "json_object": Feature(
             request=replace(ASKED, response_format=ResponseFormat(kind="json_object")),
@@ -397,11 +435,24 @@ def _forms() -> dict[str, Feature]:
             heard=formed,
         ),
         "json_schema": Feature(
-            request=replace(ASKED, response_format=schema), wire=on_wire, said=Say(answer), heard=formed
+            request=replace(ASKED, response_format=schema),
+            wire=_schema_on_wire(),
+            said=Say(answer),
+            heard=formed,
+        ),
+        "schema_description": Feature(
+            request=replace(ASKED, response_format=replace(schema, description="A sum.")),
+            wire=wires(
+                chat=holds("response_format.json_schema.description", "A sum."),
+                responses=holds("text.format.description", "A sum."),
+                anthropic=holds("output_config.format.schema.description", "A sum."),
+            ),
+            said=Say(answer),
+            heard=formed,
         ),
         "json_schema_tools": Feature(
             request=replace(TOOLED, response_format=schema),
-            wire=on_wire,
+            wire=_schema_on_wire(),
             other={"cohere": both(holds("tools.2.function.name", "sum"), REQUIRED)},
             said=Say(answer),
             said_by={"cohere": Say(calls=(ToolUse("sum", answer),))},
@@ -422,6 +473,15 @@ def _hints() -> dict[str, Feature]:
                 anthropic=holds(part, {"text": "A long text.", "cache_control": {"type": "ephemeral"}}),
             ),
         ),
+        "cache_ttl": Feature(
+            request=asking(Text("A long text.", cache=CacheHint(ttl="30m")), "Sum up."),
+            by_column={"anthropic": asking(Text("A long text.", cache=CacheHint(ttl="1h")), "Sum up.")},
+            wire=wires(
+                chat=holds(part, {"prompt_cache_breakpoint": {"ttl": "30m"}}),
+                responses=holds("input.0.content.0", {"prompt_cache_breakpoint": {"ttl": "30m"}}),
+                anthropic=holds(part, {"cache_control": {"type": "ephemeral", "ttl": "1h"}}),
+            ),
+        ),
         "cache_key": Feature(
             request=replace(ASKED, cache_key="tenant-7"),
             wire=wires(same=holds("prompt_cache_key", "tenant-7")),
@@ -433,6 +493,7 @@ FEATURES: Mapping[str, Feature] = {
     **_conversation(),
     **_images(),
     **_files(),
+    **_sound(),
     **_tools(),
     **_choices(),
     **_results(),
