@@ -5,6 +5,7 @@ Wire data enters as [`Json`][interlock_core.jsontypes.Json] and is narrowed at o
 """
 
 import json
+import sys
 from typing import TypeAlias, cast
 
 Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | float | bool | None"
@@ -18,7 +19,8 @@ def parse_json(data: str | bytes) -> Json:
     """Parse one JSON document.
 
     Raises:
-        ValueError: The text is no JSON; the message names line and column.
+        ValueError: The text is no JSON (the message names line and column), or holds a number that is
+            too large to be read and could not be written again.
     """
     text = data if isinstance(data, str) else data.decode(json.detect_encoding(data), "surrogatepass")
     return cast("Json", _DECODER.decode(text))
@@ -63,16 +65,27 @@ def as_int(value: object) -> int | None:
 
 
 def as_number(value: object) -> float | None:
-    """The value as a number when it is one (a boolean is none), else None."""
+    """The value as a number when it is one (a boolean is none, nor one of too many digits), else None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:
+        return None
 
 
 def _refuse_constant(name: str) -> Json:
     raise ValueError(f"{name} is not JSON")
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not -_LARGEST <= number <= _LARGEST:
+        raise ValueError("a number is too large to be read")
+    return number
+
+
 # Made once: `json.loads` and `json.dumps` make theirs anew for each call with options.
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+_LARGEST = sys.float_info.max
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)

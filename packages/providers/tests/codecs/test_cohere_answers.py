@@ -217,10 +217,8 @@ def test_the_tokens_that_are_billed_are_the_usage(told: Json, usage: Usage | Non
 
 def test_a_number_too_large_for_any_counter_is_no_usage() -> None:
     """What JSON can hold and no vendor can count is not believed."""
-    body = answer_with({"content": text("x")}, usage=0).replace(
-        b'"usage":0', b'"usage":{"billed_units":{"input_tokens":1e999}}'
-    )
-    assert CODEC.parse_response(body, SENT).usage is None
+    told: Json = {"billed_units": {"input_tokens": 10**400}}
+    assert CODEC.parse_response(answer_with({"content": text("x")}, usage=told), SENT).usage is None
 
 
 @pytest.mark.parametrize(

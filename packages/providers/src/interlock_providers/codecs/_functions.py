@@ -105,7 +105,7 @@ def write_format(wanted: ResponseFormat) -> JsonObject:
 
 def read_tools(fields: Fields, note: JsonObject) -> tuple[ToolSpec, ...]:
     """The functions among the tools; other tools and unknown fields go into the note."""
-    specs: list[ToolSpec] = []
+    specs: dict[str, ToolSpec] = {}
     others: list[Json] = []
     left: JsonObject = {}
     for index, item in enumerate(fields.items("tools") or ()):
@@ -125,19 +125,19 @@ def read_tools(fields: Fields, note: JsonObject) -> tuple[ToolSpec, ...]:
         if function is None:
             raise wrong(tool.at("function"), "a JSON object")
         spec = _read_tool(function)
-        if any(spec.name == earlier.name for earlier in specs):
+        if spec.name in specs:
             raise InvalidRequestError(
                 f"{function.at('name')} names a tool that stands in the list already.",
                 field=function.at("name"),
                 remedy="Give each tool a name of its own.",
             )
-        specs.append(spec)
+        specs[spec.name] = spec
         if function.rest():
             tool.rest()["function"] = function.rest()
         if tool.rest():
             left[spec.name] = tool.rest()
     note["tools"], note["other_tools"] = left, others
-    return tuple(specs)
+    return tuple(specs.values())
 
 
 def _read_tool(function: Fields) -> ToolSpec:

@@ -37,22 +37,26 @@ def splice(body: bytes, *, replace: Mapping[str, bytes], add: Mapping[str, bytes
 def _members(body: bytes, name: str) -> list[tuple[int, int]]:
     """Spans of the scalar values of the top-level members of that name."""
     key = f'"{name}"'.encode()
-    spans: list[tuple[int, int]] = []
+    found: list[re.Match[bytes]] = []
     at = body.find(key)
     while at != -1:
         end = at + len(key)
         match = _VALUE.match(body, end) if at and body[at - 1] in _BEFORE_KEY else None
-        if match is not None and _depth(body, at, match.end()) == 1:
-            spans.append(match.span(1))
+        if match is not None:
+            found.append(match)
         at = body.find(key, end)
+    if len(found) == 1 and found[0].start() > len(body) - found[0].end():
+        # From the nearer end: a model that stands behind everything else is found at once.
+        return [found[0].span(1)] if -_balance(_TOKEN.findall(body, found[0].end())) == 1 else []
+    spans: list[tuple[int, int]] = []
+    depth = counted = 0
+    for match in found:
+        # Each stretch is counted once, however often the name stands in the object.
+        depth += _balance(_TOKEN.findall(body, counted, match.start() - len(key)))
+        counted = match.end()
+        if depth == 1:
+            spans.append(match.span(1))
     return spans
-
-
-def _depth(body: bytes, start: int, end: int) -> int:
-    """How many brackets are open around that place, counted from the nearer end."""
-    if start <= len(body) - end:
-        return _balance(_TOKEN.findall(body, 0, start))
-    return -_balance(_TOKEN.findall(body, end))
 
 
 def _balance(tokens: list[bytes]) -> int:

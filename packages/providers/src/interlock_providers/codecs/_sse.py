@@ -35,10 +35,10 @@ class SseReader:
     Lines may end in CRLF, LF or CR; comments and fields beside `data` and `event` are passed over.
     """
 
-    __slots__ = ("_buffer", "_searched", "_started")
+    __slots__ = ("_held", "_searched", "_started")
 
     def __init__(self) -> None:
-        self._buffer = b""
+        self._held = bytearray()
         self._searched = 0
         self._started = False
 
@@ -48,28 +48,39 @@ class SseReader:
         Raises:
             ProtocolError: An event is longer than `MAX_EVENT_BYTES`.
         """
-        buffer = self._buffer + data
-        if not self._started:
-            if len(buffer) < len(_BOM) and _BOM.startswith(buffer):
-                self._buffer = buffer
+        search = self._searched
+        if self._held:
+            # What drips in is put together in place: copied at each drop, a long event would cost its square.
+            self._held += data
+            if self._started and _BLANK_LINE.search(self._held, search) is None:
+                self._hold()
                 return
-            buffer = buffer.removeprefix(_BOM)
+            data = bytes(self._held)
+        if not self._started:
+            if len(data) < len(_BOM) and _BOM.startswith(data):
+                self._held = bytearray(data)
+                return
+            data = data.removeprefix(_BOM)
             self._started = True
-        start, search = 0, self._searched
-        while (match := _BLANK_LINE.search(buffer, search)) is not None:
+        start = 0
+        while (match := _BLANK_LINE.search(data, search)) is not None:
             end = match.end()
-            if (event := _event(buffer[start:end])) is not None:
+            if (event := _event(data[start:end])) is not None:
                 yield event
             start = search = end
-        self._buffer = buffer[start:]
+        self._held = bytearray(data[start:])
+        self._hold()
+
+    def _hold(self) -> None:
+        """Keep what is no event yet."""
         # A blank line may be cut anywhere in its (at most four) bytes.
-        self._searched = max(0, len(self._buffer) - 3)
-        if len(self._buffer) > MAX_EVENT_BYTES:
+        self._searched = max(0, len(self._held) - 3)
+        if len(self._held) > MAX_EVENT_BYTES:
             raise ProtocolError(f"An event of the stream is longer than {MAX_EVENT_BYTES} bytes.")
 
     def rest(self) -> SseEvent | None:
         """The event that the stream's end cut off before its blank line, if any."""
-        block, self._buffer, self._searched = self._buffer, b"", 0
+        block, self._held, self._searched = bytes(self._held), bytearray(), 0
         return _event(block)
 
 

@@ -54,6 +54,7 @@ class Writer:
         own: The client wrote in this dialect, so what it wrote is not put right.
         newest: The wire's id of the newest call of each id: some vendors use their ids again.
         taken: The wire's ids of all calls so far, which the API wants to differ.
+        told: The last number that was put behind each id, so that the next is not looked for from 1.
     """
 
     target: Target
@@ -64,14 +65,16 @@ class Writer:
     own: bool = False
     newest: dict[str, str] = field(default_factory=dict[str, str])
     taken: set[str] = field(default_factory=set[str])
+    told: dict[str, int] = field(default_factory=dict[str, int])
 
     def call(self, call_id: str) -> str:
         """The wire's id of a call that is told for the first time."""
         plain = self.ids.wire(call_id)
-        wire, count = plain, 1
+        wire, count = plain, self.told.get(plain, 1)
         while wire in self.taken and not self.own:
             count += 1
             wire = f"{plain}_{count}"
+        self.told[plain] = count
         self.taken.add(wire)
         self.newest[call_id] = wire
         return wire

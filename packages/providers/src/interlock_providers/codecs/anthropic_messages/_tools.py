@@ -135,7 +135,7 @@ def read_tools(fields: Fields, note: JsonObject) -> tuple[ToolSpec, ...]:
     Raises:
         InvalidRequestError: A tool is wrong; `field` names the place.
     """
-    specs: list[ToolSpec] = []
+    specs: dict[str, ToolSpec] = {}
     others: dict[str, list[Json]] = {}
     left: JsonObject = {}
     for index, item in enumerate(fields.items("tools") or ()):
@@ -152,13 +152,13 @@ def read_tools(fields: Fields, note: JsonObject) -> tuple[ToolSpec, ...]:
             others.setdefault(kind, []).append([index, item])
             continue
         spec = _read_tool(tool)
-        if any(spec.name == earlier.name for earlier in specs):
+        if spec.name in specs:
             raise InvalidRequestError(
                 f"{tool.at('name')} names a tool that stands in the list already.",
                 field=tool.at("name"),
                 remedy="Give each tool a name of its own.",
             )
-        specs.append(spec)
+        specs[spec.name] = spec
         if kind is not None:
             tool.rest()["type"] = kind
         if tool.rest():
@@ -166,7 +166,7 @@ def read_tools(fields: Fields, note: JsonObject) -> tuple[ToolSpec, ...]:
     note["tools"] = left
     note["tool_kinds"] = [*others]
     fields.rest().update(others)
-    return tuple(specs)
+    return tuple(specs.values())
 
 
 def _read_tool(tool: Fields) -> ToolSpec:

@@ -100,7 +100,7 @@ def _response_format(fields: Fields, note: JsonObject) -> ResponseFormat | None:
 def _tools(fields: Fields, note: JsonObject) -> tuple[ToolSpec, ...]:
     items = fields.items("tools") or []
     strict = fields.flag("strict_tools") if items else None
-    specs: list[ToolSpec] = []
+    specs: dict[str, ToolSpec] = {}
     left: JsonObject = {}
     for index, item in enumerate(items):
         tool = Fields(item, f"tools[{index}]")
@@ -109,19 +109,19 @@ def _tools(fields: Fields, note: JsonObject) -> tuple[ToolSpec, ...]:
         if function is None:
             raise wrong(tool.at("function"), "a JSON object")
         spec = _tool(function, strict)
-        if any(spec.name == earlier.name for earlier in specs):
+        if spec.name in specs:
             raise InvalidRequestError(
                 f"{function.at('name')} names a tool that stands in the list already.",
                 field=function.at("name"),
                 remedy="Give each tool a name of its own.",
             )
-        specs.append(spec)
+        specs[spec.name] = spec
         if function.rest():
             tool.rest()["function"] = function.rest()
         if tool.rest():
             left[spec.name] = tool.rest()
     note["tools"] = left
-    return tuple(specs)
+    return tuple(specs.values())
 
 
 def _tool(function: Fields, strict: bool | None) -> ToolSpec:

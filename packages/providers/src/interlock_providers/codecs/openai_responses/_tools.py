@@ -24,7 +24,7 @@ def read_tools(fields: Fields, note: JsonObject) -> tuple[ToolSpec, ...]:
         InvalidRequestError: A tool is wrong; `field` names the place.
         UnsupportedError: A tool is one that this gateway should run, and does not.
     """
-    specs: list[ToolSpec] = []
+    specs: dict[str, ToolSpec] = {}
     left: JsonObject = {}
     for index, item in enumerate(fields.items("tools") or ()):
         tool = Fields(item, f"tools[{index}]")
@@ -41,19 +41,19 @@ def read_tools(fields: Fields, note: JsonObject) -> tuple[ToolSpec, ...]:
             continue
         said: JsonObject = {"loose": True} if tool.peek("strict") is None else {}
         spec = _read_tool(tool)
-        if any(spec.name == earlier.name for earlier in specs):
+        if spec.name in specs:
             raise InvalidRequestError(
                 f"{tool.at('name')} names a tool that stands in the list already.",
                 field=tool.at("name"),
                 remedy="Give each tool a name of its own.",
             )
-        specs.append(spec)
+        specs[spec.name] = spec
         if tool.rest():
             said["rest"] = tool.rest()
         if said:
             left[spec.name] = said
     note["tools"] = left
-    return tuple(specs)
+    return tuple(specs.values())
 
 
 def _read_tool(tool: Fields) -> ToolSpec:
