@@ -9,7 +9,6 @@ from interlock_core.completion import ResponseFormat, ToolChoice
 from interlock_core.jsontypes import Json, JsonObject
 from interlock_core.messages import (
     Audio,
-    CacheHint,
     Content,
     File,
     Image,
@@ -461,34 +460,6 @@ def _forms() -> dict[str, Feature]:
     }
 
 
-def _hints() -> dict[str, Feature]:
-    part = "messages.0.content.0"
-    mark: JsonObject = {"text": "A long text.", "prompt_cache_breakpoint": {}}
-    return {
-        "cache_hint": Feature(
-            request=asking(Text("A long text.", cache=CacheHint()), "Sum up."),
-            wire=wires(
-                chat=holds(part, mark),
-                responses=holds("input.0.content.0", mark),
-                anthropic=holds(part, {"text": "A long text.", "cache_control": {"type": "ephemeral"}}),
-            ),
-        ),
-        "cache_ttl": Feature(
-            request=asking(Text("A long text.", cache=CacheHint(ttl="30m")), "Sum up."),
-            by_column={"anthropic": asking(Text("A long text.", cache=CacheHint(ttl="1h")), "Sum up.")},
-            wire=wires(
-                chat=holds(part, {"prompt_cache_breakpoint": {"ttl": "30m"}}),
-                responses=holds("input.0.content.0", {"prompt_cache_breakpoint": {"ttl": "30m"}}),
-                anthropic=holds(part, {"cache_control": {"type": "ephemeral", "ttl": "1h"}}),
-            ),
-        ),
-        "cache_key": Feature(
-            request=replace(ASKED, cache_key="tenant-7"),
-            wire=wires(same=holds("prompt_cache_key", "tenant-7")),
-        ),
-    }
-
-
 FEATURES: Mapping[str, Feature] = {
     **_conversation(),
     **_images(),
@@ -498,6 +469,5 @@ FEATURES: Mapping[str, Feature] = {
     **_choices(),
     **_results(),
     **_forms(),
-    **_hints(),
 }
 """The rows by name, but for options, answers and what takes more than one request."""

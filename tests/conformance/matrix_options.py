@@ -6,11 +6,11 @@ from dataclasses import replace
 from interlock_core import Completion, FinishReason
 from interlock_core.completion import Usage
 from interlock_core.jsontypes import Json, JsonObject
-from interlock_core.messages import Reasoning, Refusal, Text
+from interlock_core.messages import CacheHint, Reasoning, Refusal, Text
 from interlock_core.money import Money
 from interlock_providers.testing import Citation, Say
 
-from .matrix_features import ASKED, HELLO, Feature, Heard, hello
+from .matrix_features import ASKED, HELLO, Feature, Heard, asking, hello
 from .matrix_wire import Check, both, either, holds, says, wires
 
 _TOKENS: Mapping[str, JsonObject] = {
@@ -68,6 +68,34 @@ def _counted(wanted: Usage) -> Heard:
         )
 
     return heard
+
+
+def _hints() -> dict[str, Feature]:
+    part = "messages.0.content.0"
+    mark: JsonObject = {"text": "A long text.", "prompt_cache_breakpoint": {}}
+    return {
+        "cache_hint": Feature(
+            request=asking(Text("A long text.", cache=CacheHint()), "Sum up."),
+            wire=wires(
+                chat=holds(part, mark),
+                responses=holds("input.0.content.0", mark),
+                anthropic=holds(part, {"text": "A long text.", "cache_control": {"type": "ephemeral"}}),
+            ),
+        ),
+        "cache_ttl": Feature(
+            request=asking(Text("A long text.", cache=CacheHint(ttl="30m")), "Sum up."),
+            by_column={"anthropic": asking(Text("A long text.", cache=CacheHint(ttl="1h")), "Sum up.")},
+            wire=wires(
+                chat=holds(part, {"prompt_cache_breakpoint": {"ttl": "30m"}}),
+                responses=holds("input.0.content.0", {"prompt_cache_breakpoint": {"ttl": "30m"}}),
+                anthropic=holds(part, {"cache_control": {"type": "ephemeral", "ttl": "1h"}}),
+            ),
+        ),
+        "cache_key": Feature(
+            request=replace(ASKED, cache_key="tenant-7"),
+            wire=wires(same=holds("prompt_cache_key", "tenant-7")),
+        ),
+    }
 
 
 def _options() -> dict[str, Feature]:
@@ -192,5 +220,5 @@ def _usages() -> dict[str, Feature]:
     }
 
 
-MORE: Mapping[str, Feature] = {**_options(), **_several(), **_said(), **_usages()}
+MORE: Mapping[str, Feature] = {**_hints(), **_options(), **_several(), **_said(), **_usages()}
 """The rows by name."""
