@@ -235,6 +235,7 @@ class HttpProvider:
                 if isinstance(error, ProtocolError) and error.vendor is not None:
                     malformed = error
                 error.vendor = error.vendor or self.name
+                self._hide_key(error)
                 raise
 
         return await retry(
