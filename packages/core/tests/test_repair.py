@@ -93,3 +93,29 @@ def test_any_text_is_answered(text: str) -> None:
     """With an object or with nothing."""
     found = repaired(text)
     assert found is None or isinstance(found.arguments, dict)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": "' + '\\"' * 490_000 + ", }",
+        '{"a": "' + '\\"' * 490_000 + ", }\\",
+        "```" + "\n" * 990_000 + "x",
+        "```" + " " * 990_000 + "x",
+        "[" + "1," * 490_000 + "]",
+        "[" * 990_000,
+        "{" + ", " * 490_000 + "x}",
+    ],
+    ids=[
+        "open-text",
+        "open-text-and-backslash",
+        "fence-of-lines",
+        "fence-of-blanks",
+        "list",
+        "nested",
+        "commas",
+    ],
+)
+def test_a_text_made_to_be_slow_is_given_up_at_once(text: str) -> None:
+    """Nothing is looked at again from each of its places: that would take hours for a text as long as these."""
+    assert repaired(text) is None

@@ -13,8 +13,13 @@ from typing import cast
 from interlock_core.jsontypes import Json, JsonObject, parse_json
 from interlock_core.record import record
 
-_FENCED = re.compile(r"\A```[a-zA-Z]*\s*\n(?P<inside>.*)\n?```\Z", re.DOTALL)
+_FENCE = "```"
+_LANGUAGE = re.compile(r"[a-zA-Z]*\s*", re.ASCII)
+_TEXT_OR_COMMA = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,(?=\s*+[}\]])', re.DOTALL)
+"""A text that nobody closes goes to the end: looked for again from each quote, it would cost its square."""
 _MOST = 1_000_000
+_MOST_PYTHON = 100_000
+"""Most characters that are read as Python, whose reader takes five hundred bytes of memory for each."""
 _LENIENT = json.JSONDecoder(strict=False)
 
 
@@ -43,10 +48,10 @@ def repaired(text: str) -> Repaired | None:
     if len(text) > _MOST:
         return None
     stripped = text.strip()
-    fenced = _FENCED.match(stripped)
-    inside = fenced["inside"].strip() if fenced else stripped
+    fenced = _unfenced(stripped)
+    inside = stripped if fenced is None else fenced
     for read, how in (
-        (_json, "it stood in a code fence" if fenced else "nothing"),
+        (_json, "nothing" if fenced is None else "it stood in a code fence"),
         (_spoken_twice, "it was said twice"),
         (_wrapped, "it was wrapped into a string"),
         (_with_line_breaks, "a text held line breaks as they are"),
@@ -57,6 +62,15 @@ def repaired(text: str) -> Repaired | None:
         if found is not None:
             return Repaired(arguments=found, how=how)
     return None
+
+
+def _unfenced(text: str) -> str | None:
+    """What stands in a code fence; None when there is none around the whole text."""
+    first, line_end, rest = text.partition("\n")
+    language = first.removeprefix(_FENCE)
+    if not line_end or language == first or not rest.endswith(_FENCE) or not _LANGUAGE.fullmatch(language):
+        return None
+    return rest.removesuffix(_FENCE).strip()
 
 
 def _json(text: str) -> JsonObject | None:
@@ -106,7 +120,7 @@ def _outside_texts(text: str) -> str | None:
     """The text without commas that stand before a closing bracket; texts stay as they are."""
     pieces: list[str] = []
     end = 0
-    for match in re.finditer(r'"(?:[^"\\]|\\.)*"|,(?=\s*[}\]])', text, re.DOTALL):
+    for match in _TEXT_OR_COMMA.finditer(text):
         if match[0] == ",":
             pieces.append(text[end : match.start()])
             end = match.end()
@@ -114,6 +128,8 @@ def _outside_texts(text: str) -> str | None:
 
 
 def _python(text: str) -> JsonObject | None:
+    if len(text) > _MOST_PYTHON:
+        return None
     try:
         value = cast("object", ast.literal_eval(text))
         rendered = json.dumps(value, allow_nan=False) if _is_plain(value) else ""
