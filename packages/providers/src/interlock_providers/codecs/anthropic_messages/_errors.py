@@ -135,6 +135,8 @@ _OVERLOADED = 529
 def error_body(error: InterlockError) -> JsonObject:
     """The dialect's error object."""
     kind = next((kind for cls, kind in _KINDS if isinstance(error, cls)), None)
+    if error.status == _STATUS_OF["request_too_large"]:
+        kind = "request_too_large"
     if kind is None:
         refused = isinstance(error, RefusedError) and error.status < 500
         kind = "permission_error" if refused else "api_error"
