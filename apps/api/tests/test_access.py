@@ -128,6 +128,12 @@ async def test_a_key_asks_and_sees_only_the_models_of_its_scopes(gate: "Gate") -
         listed = {model.id async for model in client.models.list()}
     assert "acme/sim-2" in listed
     assert "acme/sim-1" not in listed
+    counting = body.replace(b'"messages"', b'"max_tokens": 1, "messages"')
+    assert (await gate.ask("POST", "/v1/messages/count_tokens", body=counting, key=key)).status == 403
+    counted = await gate.ask(
+        "POST", "/v1/messages/count_tokens", body=counting.replace(b"sim-1", b"sim-2"), key=key
+    )
+    assert counted.status == 200
 
 
 @pytest.mark.parametrize(

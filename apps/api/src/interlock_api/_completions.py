@@ -8,7 +8,7 @@ from interlock_api._asgi import Request, Response
 from interlock_api._call import call_of
 from interlock_api._refusals import StoppingError, told
 from interlock_core import Call, Chunk, Completion, CompletionRequest, Money, Principal
-from interlock_core.errors import InterlockError
+from interlock_core.errors import InterlockError, PermissionDeniedError
 from interlock_core.jsontypes import Json, JsonObject, dump_json
 from interlock_runtime import Runtime
 from interlock_runtime.dialects import codec, parse_count
@@ -49,6 +49,12 @@ class CompletionRoutes:
         """Say how many tokens the input of a request is, without having it answered."""
         asked = parse_count(self._dialect, await request.body(), _headers_of(request))
         call = call_of(request, principal, asked.model)
+        if not self._runtime.access.may_ask(principal, asked.model):
+            raise PermissionDeniedError(
+                f"{principal.user} may not ask {asked.model}.",
+                field="model",
+                remedy="Ask an administrator for a role that may: `interlock roles grant`.",
+            )
         counted = await self._runtime.models.count(asked, call)
         answer: JsonObject = {"input_tokens": counted.tokens}
         await response.whole(200, dump_json(answer).encode(), content_type=JSON)

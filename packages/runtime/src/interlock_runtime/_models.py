@@ -325,7 +325,7 @@ class Models:
         """Tokens of a request's input as its model counts them, or as near as can be told offline.
 
         Raises:
-            NotFoundError: There is no such model, or this principal may not ask it.
+            NotFoundError: A name without its provider is no model of any, or of several.
         """
         chosen = request.model
         if "/" not in chosen or chosen.partition("/")[0] not in self._declared:
