@@ -164,7 +164,7 @@ async def test_a_path_that_is_not_there_names_the_nearest(gate: "Gate") -> None:
     answer = await gate.ask("GET", "/v1/model")
     assert answer.status == 404
     assert "/v1/models" in error_of(answer)
-    later = await gate.ask("POST", "/v1/responses")
+    later = await gate.ask("POST", "/v1/batches")
     assert later.status == 404
 
 
