@@ -117,5 +117,5 @@ def test_any_text_is_answered(text: str) -> None:
     ],
 )
 def test_a_text_made_to_be_slow_is_given_up_at_once(text: str) -> None:
-    """Nothing is looked at again from each of its places: that would take hours for a text as long as these."""
+    """Nothing is looked at again from each of its places: that would take hours for these."""
     assert repaired(text) is None

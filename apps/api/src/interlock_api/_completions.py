@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from interlock_api._asgi import Request, Response
@@ -23,6 +24,10 @@ _EVENTS = (
 )
 _OF_THE_DIALECT = ("anthropic-version", "anthropic-beta")
 """Headers that belong to a request's meaning."""
+_LONGEST_NAME = 256
+_LONGEST_SENTENCE = 300
+_MOST_ADAPTED = 2_000
+"""Most characters of a model's name, of one sentence on what was adapted, and of all of them, in headers."""
 
 
 class CompletionRoutes:
@@ -99,12 +104,29 @@ def _headers_of(request: Request) -> tuple[tuple[str, str], ...]:
 
 def _headers(answer: Completion | Chunk) -> list[tuple[str, str]]:
     """What is known of an answer when it begins."""
-    known = [("x-interlock-model", answer.model), ("x-interlock-attempts", str(answer.attempts))]
+    known = [
+        ("x-interlock-model", answer.model[:_LONGEST_NAME]),
+        ("x-interlock-attempts", str(answer.attempts)),
+    ]
     if answer.decision is not None:
         known.append(("x-interlock-policy", answer.decision.policy))
     if answer.adapted:
-        known.append(("x-interlock-adapted", " | ".join(answer.adapted)))
+        known.append(("x-interlock-adapted", _told_short(answer.adapted)))
     return known
+
+
+def _told_short(sentences: Sequence[str]) -> str:
+    """Sentences in a header: they name what the client sent, which can be long, and headers are short."""
+    told: list[str] = []
+    left = _MOST_ADAPTED
+    for sentence in sentences:
+        short = sentence if len(sentence) <= _LONGEST_SENTENCE else f"{sentence[:_LONGEST_SENTENCE]}..."
+        left -= len(short)
+        if left < 0:
+            told.append(f"and {len(sentences) - len(told)} more")
+            break
+        told.append(short)
+    return " | ".join(told)
 
 
 def cost_header(amount: Money | None) -> list[tuple[str, str]]:
