@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from interlock_core import CompletionRequest, Json, JsonObject
-from interlock_core.messages import user
+from interlock_core import Chunk, CompletionRequest, Json, JsonObject, ToolCallDelta
+from interlock_core.assembly import CompletionAssembler
+from interlock_core.messages import Text, user
 from interlock_providers.codecs import Target, codec
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 DIALECTS = ("openai-chat", "openai-responses", "anthropic-messages", "mistral-chat", "cohere-chat")
 TARGET = Target(provider="acme", model="m")
+QUESTION = CompletionRequest(model="acme/m", messages=(user("x"),), max_tokens=10)
 FEW, MANY = 100, 400
 
 
@@ -139,11 +141,34 @@ def test_the_model_is_found_wherever_it_stands(place: str) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_a_long_event_in_small_pieces_is_read_in_one_pass(dialect: str) -> None:
     """An event of megabytes that drips in is put together once, not at each drop anew."""
-    sent = codec(dialect).render_request(
-        CompletionRequest(model="acme/m", messages=(user("x"),), max_tokens=10), TARGET, stream=True
-    )
+    sent = codec(dialect).render_request(QUESTION, TARGET, stream=True)
     parser = codec(dialect).parse_stream(sent)
     pieces = 0
     for _ in range(400_000):
         pieces += len(list(parser.feed(b"data: 7890123456789012345678901234567890")))
     assert pieces == 0
+
+
+@pytest.mark.promise("P4")
+def test_calls_that_never_begin_their_arguments_wait_in_one_pass() -> None:
+    """A vendor that opens thousands of calls at once does not have each looked at again for every other."""
+
+    def writing(count: int) -> Callable[[], object]:
+        calls = [ToolCallDelta(index=number, id=f"c{number}", name="f") for number in range(count)]
+        chunks = [Chunk(model="acme/m", id="m", tool_calls=(call,)) for call in calls]
+        renderer = codec("anthropic-messages").render_stream(QUESTION)
+        return lambda: [*map(renderer.chunk, chunks), renderer.end()]
+
+    assert grows_straight(writing)
+
+
+@pytest.mark.promise("P4")
+def test_many_citations_are_kept_once_each_in_one_pass() -> None:
+    """A hundred thousand citations are compared with each other by what they are, not one by one."""
+    whole = CompletionAssembler()
+    for number in range(100_000):
+        cited: Json = {"url": f"https://a.example/{number % 50_000}"}
+        whole.feed(Chunk(model="acme/m", text="a" if number == 0 else "", citations=(cited,)))
+    (text,) = whole.completion().message.content
+    assert isinstance(text, Text)
+    assert len(text.citations) == 50_000

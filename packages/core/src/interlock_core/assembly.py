@@ -20,6 +20,7 @@ class _Spoken:
     kind: _Kind
     pieces: list[str] = field(default_factory=list[str])
     citations: list[Json] = field(default_factory=list[Json])
+    cited: set[str] = field(default_factory=set[str])
     signature: str | None = None
     encrypted: str | None = None
     id: str | None = None
@@ -81,7 +82,11 @@ class _Answer:
         if last is None:
             last = _Spoken("text")
             self.parts.append(last)
-        last.citations += [citation for citation in citations if citation not in last.citations]
+        for citation in citations:
+            written = repr(citation)
+            if written not in last.cited:
+                last.cited.add(written)
+                last.citations.append(citation)
 
     def call(self, delta: ToolCallDelta) -> None:
         called = self.calls.get(delta.index)

@@ -5,6 +5,8 @@ begins. Pieces of tool calls that take turns are put in order: what belongs to a
 the call that is being told has its whole arguments.
 """
 
+from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from interlock_core import (
@@ -53,6 +55,41 @@ class _Piece:
     last: bool = False
 
 
+class _Queue:
+    """Pieces that wait in the order in which they came, found by their call without a search."""
+
+    __slots__ = ("_by_call", "_count", "_pieces")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._pieces: OrderedDict[int, _Piece] = OrderedDict()
+        self._by_call: dict[int | None, OrderedDict[int, None]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._pieces)
+
+    def extend(self, pieces: Iterable[_Piece]) -> None:
+        """Have more pieces wait."""
+        for piece in pieces:
+            self._count += 1
+            self._pieces[self._count] = piece
+            self._by_call.setdefault(piece.call, OrderedDict())[self._count] = None
+
+    def first(self, *call: int | None) -> int | None:
+        """Number of the first piece, or of the first one of a call."""
+        return next(iter(self._by_call.get(call[0], ()) if call else self._pieces), None)
+
+    def pop(self, number: int | None = None) -> _Piece:
+        """Take a piece by its number; the first unless given."""
+        taken = next(iter(self._pieces)) if number is None else number
+        piece = self._pieces.pop(taken)
+        of_call = self._by_call[piece.call]
+        del of_call[taken]
+        if not of_call:
+            del self._by_call[piece.call]
+        return piece
+
+
 class MessagesStreamRenderer:
     """Writes one stream toward a client; see `StreamRenderer`.
 
@@ -65,8 +102,9 @@ class MessagesStreamRenderer:
         self._id = ""
         self._started = False
         self._place = Place()
-        self._queue: list[_Piece] = []
+        self._queue = _Queue()
         self._arguments: list[str] = []
+        self._whole: bool | None = None
         self._begun: dict[int, tuple[str, str]] = {}
         self._told_calls: set[int] = set()
         self._unsigned = False
@@ -205,9 +243,9 @@ class MessagesStreamRenderer:
         """
         out: list[bytes] = []
         while self._queue:
-            at = next((at for at, piece in enumerate(self._queue) if self._may_tell(piece)), None)
-            if at is not None:
-                out.append(self._tell(self._queue.pop(at)))
+            piece = self._next()
+            if piece is not None:
+                out.append(self._tell(piece))
             elif force:
                 out.append(self._close())
             else:
@@ -218,18 +256,27 @@ class MessagesStreamRenderer:
         """Tell everything that waits, and end the block that is open."""
         return self._drain(force=True) + self._close()
 
-    def _may_tell(self, piece: _Piece) -> bool:
+    def _next(self) -> _Piece | None:
+        """The next piece that may be told: while a call is not whole, only its own."""
         place = self._place
-        if place.kind != "tool_use" or (piece.call == place.call and piece.kind == "tool_use"):
-            return True
-        return self._has_arguments()
+        if place.kind != "tool_use":
+            return self._queue.pop()
+        own = self._queue.first(place.call)
+        if own is not None and (own == self._queue.first() or not self._has_arguments()):
+            return self._queue.pop(own)
+        return self._queue.pop() if self._has_arguments() else None
 
     def _has_arguments(self) -> bool:
-        """Whether the call that is being told has its whole arguments."""
-        try:
-            return isinstance(parse_json("".join(self._arguments)), dict)
-        except (ValueError, RecursionError):
-            return False
+        """Whether the call that is being told has its whole arguments; looked at anew when they grow."""
+        if self._whole is None:
+            newest = self._arguments[-1].rstrip() if self._arguments else ""
+            try:
+                # Most pieces of arguments end within them, which is seen without reading all of them.
+                maybe = not newest or newest.endswith("}")
+                self._whole = maybe and isinstance(parse_json("".join(self._arguments)), dict)
+            except (ValueError, RecursionError):
+                self._whole = False
+        return self._whole
 
     def _tell(self, piece: _Piece) -> bytes:
         same = self._place.kind == piece.kind and self._place.call == piece.call and piece.begin is None
@@ -237,6 +284,7 @@ class MessagesStreamRenderer:
         if piece.delta is not None and self._place.kind == piece.kind:
             if piece.kind == "tool_use":
                 self._arguments.append(str(piece.delta["partial_json"]))
+                self._whole = None
             index = self._place.following - 1
             out += _event({"type": "content_block_delta", "index": index, "delta": piece.delta})
         if piece.last:
@@ -255,7 +303,7 @@ class MessagesStreamRenderer:
             return b""
         index = self._place.following
         self._place = Place(index + 1, piece.kind, piece.call)
-        self._arguments = []
+        self._arguments, self._whole = [], None
         self._unsigned = piece.kind == "thinking"
         return _event({"type": "content_block_start", "index": index, "content_block": block})
 
@@ -281,6 +329,7 @@ class MessagesStreamRenderer:
                 self._told_calls.add(delta.index)
                 self._arguments = []
             self._arguments.append(delta.arguments)
+            self._whole = None
 
 
 def _event(body: JsonObject) -> bytes:
