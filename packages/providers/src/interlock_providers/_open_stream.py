@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING
 
 from interlock_core import Chunk
-from interlock_core.errors import InterlockError, UpstreamTimeoutError
+from interlock_core.errors import InterlockError, ProtocolError, UpstreamTimeoutError
 from interlock_providers._http_settings import HttpSettings
 from interlock_providers.carriers import ReplyStream
 from interlock_providers.codecs import StreamParser
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from interlock_providers.codecs import Headers
 
 _MOST_ERROR = 64 * 1024
+_MOST_HELD = 1_000
+"""Most events that are kept while nothing is said: a vendor may not fill the memory with them."""
 _DRAIN_S = 0.1
 
 
@@ -50,11 +52,20 @@ class OpenStream:
         self._stack = stack
 
     async def until_said(self) -> None:
-        """Read until a chunk says something of the answer, or the answer ends."""
+        """Read until a chunk says something of the answer, or the answer ends.
+
+        Raises:
+            ProtocolError: Nothing is said in more events than are kept.
+        """
         async for chunk in self._fresh:
             self._held.append(chunk)
             if chunk.text or chunk.tool_calls or chunk.reasoning or chunk.refusal or chunk.finish:
                 return
+            if len(self._held) >= _MOST_HELD:
+                raise ProtocolError(
+                    f"The stream of {self._name} holds {_MOST_HELD} events that say nothing.",
+                    vendor=self._name,
+                )
 
     def __aiter__(self) -> AsyncIterator[Chunk]:
         return self._chunks

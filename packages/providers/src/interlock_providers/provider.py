@@ -28,6 +28,7 @@ from interlock_core.errors import (
 )
 from interlock_core.resilience import RetryBudget, retry
 from interlock_providers import _structured
+from interlock_providers._believed import believed
 from interlock_providers._http_settings import HttpSettings, Timeouts
 from interlock_providers._models import ModelList
 from interlock_providers._open_stream import OpenStream, beginning, is_json
@@ -160,7 +161,8 @@ class HttpProvider:
                 if chunk.usage is None:
                     yield chunk
                 else:
-                    yield replace(chunk, cost=self._cost(chunk.model, chunk.usage, tier))
+                    usage = believed(chunk.usage)
+                    yield replace(chunk, usage=usage, cost=self._cost(chunk.model, usage, tier))
             await opened.drain()
         finally:
             await opened.aclose()
@@ -192,7 +194,8 @@ class HttpProvider:
             return codec.parse_response(reply.body, sent, len(texts))
 
         made = await self._retried(attempt, self._settings.timeouts.answer_s, call)
-        return replace(made, cost=self._cost(made.model, made.usage, None))
+        usage = believed(made.usage)
+        return replace(made, usage=usage, cost=self._cost(made.model, usage, None))
 
     async def models(self) -> Sequence[ModelInfo]:
         """Every model that can be asked: those of the configuration, else those that the vendor lists."""
@@ -346,10 +349,12 @@ class HttpProvider:
     def _parsed(self, codec: Codec, sent: Rendered, body: bytes, headers: "Headers") -> Completion:
         """A whole answer, read."""
         try:
-            return codec.parse_response(body, sent, headers)
+            completion = codec.parse_response(body, sent, headers)
         except InterlockError as error:
             self._amend(error, headers)
             raise
+        usage = believed(completion.usage)
+        return completion if usage is completion.usage else replace(completion, usage=usage)
 
     def _amend(self, error: InterlockError, headers: "Headers") -> None:
         """Tell the vendor's id of the request, and hide the key, in an error found in a good answer."""
