@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import replace
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import cast
 
 import pytest
 
@@ -17,9 +17,6 @@ from interlock_core import Chunk, CompletionRequest, Json, JsonObject, ToolCallD
 from interlock_core.assembly import CompletionAssembler
 from interlock_core.messages import Text, user
 from interlock_providers.codecs import Target, codec
-
-if TYPE_CHECKING:
-    from _typeshed import TraceFunction
 
 DIALECTS = ("openai-chat", "openai-responses", "anthropic-messages", "mistral-chat", "cohere-chat")
 TARGET = Target(provider="acme", model="m")
@@ -31,13 +28,13 @@ def steps(work: Callable[[], object]) -> int:
     """How many lines of Python a piece of work runs."""
     count = 0
 
-    def counted(_frame: FrameType, event: str, _value: object) -> "TraceFunction":
+    def counted(_frame: FrameType, event: str, _value: object) -> object:
         nonlocal count
         count += event == "line"
         return counted
 
     before = sys.gettrace()
-    sys.settrace(counted)
+    sys.settrace(cast("Callable[[FrameType, str, object], None]", counted))
     try:
         work()
     finally:
