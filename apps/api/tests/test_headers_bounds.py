@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from .conftest import MakeGate
 
 
-@pytest.mark.promise("P4")
 @pytest.mark.parametrize("stream", [False, True])
 async def test_what_was_adapted_is_told_in_a_header_of_bounded_length(
     make_gate: "MakeGate", *, stream: bool

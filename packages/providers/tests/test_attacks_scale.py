@@ -146,7 +146,6 @@ def test_a_long_event_in_small_pieces_is_read_in_one_pass(dialect: str) -> None:
     assert pieces == 0
 
 
-@pytest.mark.promise("P4")
 def test_calls_that_never_begin_their_arguments_wait_in_one_pass() -> None:
     """A vendor that opens thousands of calls at once does not have each looked at again for every other."""
 
@@ -159,7 +158,6 @@ def test_calls_that_never_begin_their_arguments_wait_in_one_pass() -> None:
     assert grows_straight(writing)
 
 
-@pytest.mark.promise("P4")
 def test_many_citations_are_kept_once_each_in_one_pass() -> None:
     """A hundred thousand citations are compared with each other by what they are, not one by one."""
     whole = CompletionAssembler()

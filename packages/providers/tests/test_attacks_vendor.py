@@ -36,7 +36,6 @@ async def collect(provider: Provider) -> list[Chunk]:
         return [chunk async for chunk in chunks]
 
 
-@pytest.mark.promise("P4")
 @pytest.mark.parametrize("count", [10**13, 2**63, 10**400])
 async def test_more_tokens_than_can_be_are_no_usage(
     make: MakeProvider, vendor: OpenAIChatServer, count: int
@@ -62,7 +61,6 @@ async def test_more_tokens_than_can_be_are_no_usage(
     assert not [chunk for chunk in chunks if chunk.usage is not None or chunk.cost is not None]
 
 
-@pytest.mark.promise("P4")
 async def test_a_stream_that_goes_on_saying_nothing_is_given_up(
     make: MakeProvider, vendor: OpenAIChatServer
 ) -> None:
