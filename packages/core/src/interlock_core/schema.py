@@ -7,6 +7,7 @@ of the data. A schema that points outside itself is refused: validation opens no
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from interlock_core._branches import most_tries
 from interlock_core.errors import InvalidRequestError, SchemaError
 from interlock_core.jsontypes import Json, JsonObject, dump_json
 
@@ -18,6 +19,10 @@ _MOST_PROBLEMS = 20
 _MOST_MESSAGE = 400
 _BACKTRACKS = 100_000
 _CACHED = 512
+_MOST_TRIES = 100_000
+"""Tries of schemas at one place of a value. The operations of 190 real API documents need 56 at most."""
+_MOST_TOLD = 5_000
+"""Tries whose every failure is still written down: that costs a thousand times what trying does."""
 
 
 class Validator:
@@ -30,10 +35,12 @@ class Validator:
         InvalidRequestError: The schema itself is wrong, or points outside itself.
     """
 
-    __slots__ = ("_compiled",)
+    __slots__ = ("_compiled", "_wide")
 
     def __init__(self, schema: JsonObject) -> None:
-        self._compiled = _compile(_as_text(schema))
+        text = _as_text(schema)
+        self._wide = _tries(text, schema) > _MOST_TOLD
+        self._compiled = _compile(text)
 
     def problems(self, value: Json) -> tuple[str, ...]:
         """Each place where the value breaks the schema, as `pointer: what is wrong`; empty when it fits.
@@ -43,6 +50,8 @@ class Validator:
         try:
             if self._compiled.is_valid(value):
                 return ()
+            if self._wide:
+                return ("(root): does not fit any of the many forms that the schema allows",)
             return _readable(self._compiled, value)
         except (ValueError, TypeError, RecursionError, OverflowError) as exc:
             return (f"(root): is not JSON that can be validated: {_clip(str(exc))}",)
@@ -87,6 +96,41 @@ def _as_text(schema: JsonObject) -> str:
             field="schema",
             remedy="Use objects, arrays, texts, numbers, true, false and null; write recursion as $ref.",
         ) from exc
+
+
+_counted: dict[int, int] = {}
+"""Tries by the hash of a schema's text: a schema in use is counted once."""
+
+
+def _tries(text: str, schema: JsonObject) -> int:
+    """How often one place of a value may be tried.
+
+    Raises:
+        InvalidRequestError: More often than anybody can wait for.
+    """
+    key = hash(text)
+    known = _counted.get(key)
+    if known is not None:
+        return known
+    try:
+        tries = most_tries(schema)
+    except RecursionError:
+        tries = 10**15
+    if tries > _MOST_TRIES:
+        raise InvalidRequestError(
+            f"The JSON Schema branches too much: one place of a value could be tried {_count(tries)} times, "
+            f"and {_MOST_TRIES:,} are allowed.",
+            field="schema",
+            remedy="Let anyOf, oneOf and allOf refer to fewer schemas that choose again.",
+        )
+    if len(_counted) >= 4 * _CACHED:
+        _counted.clear()
+    _counted[key] = tries
+    return tries
+
+
+def _count(tries: int) -> str:
+    return f"{tries:,}" if tries < 10**15 else "countless"
 
 
 @lru_cache(maxsize=_CACHED)
