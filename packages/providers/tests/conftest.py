@@ -1,5 +1,6 @@
 """A simulated vendor, and providers that ask it over both carriers."""
 
+import os
 from collections.abc import AsyncGenerator
 from typing import Protocol
 
@@ -15,7 +16,8 @@ from interlock_providers.rows import CarrierName
 from interlock_providers.testing import OpenAIChatServer
 
 # A busy machine is no failure: nothing here is judged by how long it takes.
-settings.register_profile("interlock", deadline=None)
+QUICK = os.environ.get("INTERLOCK_QUICK") == "1"
+settings.register_profile("interlock", deadline=None, max_examples=20 if QUICK else 100)
 settings.load_profile("interlock")
 
 KEY = "sk-test-0123456789abcdef"
