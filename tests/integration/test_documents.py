@@ -42,7 +42,7 @@ def parse(command: click.Command, arguments: list[str]) -> None:
     """
     context = click.Context(command)
     _, rest, _ = command.make_parser(context).parse_args(list(arguments))
-    if isinstance(command, click.Group):
+    if isinstance(command, click.Group) and rest:
         name, found, rest = command.resolve_command(context, rest)
         if found is None:
             raise click.UsageError(f"no command {name}")

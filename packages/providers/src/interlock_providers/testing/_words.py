@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 
 from interlock_core import Json
-from interlock_core.jsontypes import as_array, as_object, as_text, dump_json
+from interlock_core.jsontypes import as_array, as_int, as_object, as_text, dump_json
 from interlock_providers.testing._script import Block, Declined, Say, Spoken, Thought, ToolUse
 
 CREATED = 1_790_000_000
@@ -59,13 +59,13 @@ def example(schema: Mapping[str, Json]) -> Json:
             names = (as_text(name) or "" for name in as_array(schema.get("required")))
             return {name: example(as_object(properties.get(name))) for name in names}
         case "array":
-            return []
+            return [example(as_object(schema.get("items")))] * (as_int(schema.get("minItems")) or 0)
         case "integer" | "number":
-            return 1
+            return max(1, as_int(schema.get("minimum")) or 1)
         case "boolean":
             return True
         case _:
-            return "text"
+            return "text".ljust(as_int(schema.get("minLength")) or 0, ".")
 
 
 def texts_of(content: Json) -> Iterator[str]:
