@@ -7,7 +7,6 @@ of the data. A schema that points outside itself is refused: validation opens no
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from interlock_core._branches import most_tries
 from interlock_core.errors import InvalidRequestError, SchemaError
 from interlock_core.jsontypes import Json, JsonObject, dump_json
 
@@ -112,6 +111,8 @@ def _tries(text: str, schema: JsonObject) -> int:
     known = _counted.get(key)
     if known is not None:
         return known
+    from interlock_core._branches import most_tries
+
     try:
         tries = most_tries(schema)
     except RecursionError:

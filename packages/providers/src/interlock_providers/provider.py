@@ -27,7 +27,6 @@ from interlock_core.errors import (
     UpstreamTimeoutError,
 )
 from interlock_core.resilience import RetryBudget, retry
-from interlock_providers import _structured
 from interlock_providers._believed import believed
 from interlock_providers._http_settings import HttpSettings, Timeouts
 from interlock_providers._models import ModelList
@@ -46,6 +45,7 @@ from interlock_providers.codecs import codec as codec_of
 from interlock_providers.codecs._notes import left_out
 
 if TYPE_CHECKING:
+    from interlock_providers._structured import Form, Way
     from interlock_providers.codecs import Headers
 
 T = TypeVar("T")
@@ -73,7 +73,7 @@ class HttpProvider:
         self._settings = settings
         self._codec = codec
         self._carrier = carrier
-        self._formless: dict[str, _structured.Way] = {}
+        self._formless: dict[str, Way] = {}
         self._budget = RetryBudget()
         self._list = ModelList(
             settings.name, settings.vendor, settings.models, settings.prices, settings.clock
@@ -88,6 +88,8 @@ class HttpProvider:
         """Answer a request whole; an answer whose form was asked for is validated."""
         if request.response_format is None:
             return await self._complete(request, call)
+        from interlock_providers import _structured
+
         form = _structured.Form(request, self._way(request), self.name)
         while True:
             try:
@@ -125,6 +127,8 @@ class HttpProvider:
         self, request: CompletionRequest, call: Call | None
     ) -> AsyncGenerator[Chunk, None]:
         """A stream whose answer must have a form."""
+        from interlock_providers import _structured
+
         form = _structured.Form(request, self._way(request), self.name)
         while True:
             begun = False
@@ -296,7 +300,7 @@ class HttpProvider:
         missing = left_out(request, codec.dialect)
         return replace(sent, adapted=(*sent.adapted, *missing)) if missing else sent
 
-    def _way(self, request: CompletionRequest) -> _structured.Way:
+    def _way(self, request: CompletionRequest) -> "Way":
         """How this model is asked for a form, by what is known of it."""
         name = request.model.removeprefix(f"{self.name}/")
         if name in self._formless:
@@ -310,15 +314,17 @@ class HttpProvider:
         return "tool" if Capability.TOOLS in able else "words"
 
     def _other_way(
-        self, form: _structured.Form, request: CompletionRequest, error: InvalidRequestError
-    ) -> _structured.Form | None:
+        self, form: "Form", request: CompletionRequest, error: InvalidRequestError
+    ) -> "Form | None":
         """The next way to ask for a form where the model turned out not to know this one."""
         if not form.is_blamed(error):
             return None
-        way: _structured.Way = "tool" if form.way == "native" else "words"
+        way: Way = "tool" if form.way == "native" else "words"
         if len(self._formless) >= _MOST_FORMLESS:
             self._formless.clear()
         self._formless[request.model.removeprefix(f"{self.name}/")] = way
+        from interlock_providers import _structured
+
         return _structured.Form(request, way, self.name)
 
     def _codec_for(self, request: CompletionRequest) -> Codec:
@@ -338,13 +344,11 @@ class HttpProvider:
         return codec_of(taker) if taker is not None and any(sealed) else self._codec
 
     def _error(self, status: int, headers: "Headers", body: bytes) -> InterlockError:
-        error = self._codec.parse_error(
+        return self._codec.parse_error(
             VendorReply(
                 status=status, headers=headers, body=body, provider=self.name, now=self._settings.clock.now()
             )
         )
-        self._hide_key(error)
-        return error
 
     def _parsed(self, codec: Codec, sent: Rendered, body: bytes, headers: "Headers") -> Completion:
         """A whole answer, read."""

@@ -7,12 +7,13 @@ from interlock_core.errors import InvalidRequestError, ProtocolError
 from interlock_core.jsontypes import as_array, as_number, as_object, as_text
 from interlock_providers.codecs import Headers, Rendered, VendorReply
 from interlock_providers.codecs._answers import broken, read_answer
+from interlock_providers.codecs._conversation import Heard
 from interlock_providers.codecs._fields import Fields, to_bytes
 from interlock_providers.codecs._notes import PREFIX
 from interlock_providers.codecs._original import AnswerBytes
 from interlock_providers.codecs._splice import splice
 from interlock_providers.codecs.cohere_chat._errors import parse_error
-from interlock_providers.codecs.cohere_chat._messages import Heard, read_assistant, write_answer
+from interlock_providers.codecs.cohere_chat._messages import read_assistant, write_answer
 from interlock_providers.codecs.cohere_chat._notes import DIALECT, NOTES
 from interlock_providers.codecs.cohere_chat._usage import read_finish, read_usage, write_finish, write_usage
 

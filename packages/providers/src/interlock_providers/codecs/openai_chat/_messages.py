@@ -1,7 +1,7 @@
 """Messages, both ways."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from interlock_core import (
@@ -21,28 +21,14 @@ from interlock_core import (
 from interlock_core.errors import InvalidRequestError, UnsupportedError
 from interlock_core.jsontypes import as_array, as_object, dump_json
 from interlock_providers.codecs import Target
+from interlock_providers.codecs._conversation import Heard, read_conversation
 from interlock_providers.codecs._fields import Fields, wrong
 from interlock_providers.codecs._names import ToolNames
-from interlock_providers.codecs.openai_chat._notes import note_of, own_fields, refuse_reserved, with_note
+from interlock_providers.codecs.openai_chat._notes import note_of, own_fields, with_note
 from interlock_providers.codecs.openai_chat._parts import read_parts, write_content
 
 _ROLES = ("system", "developer", "user", "assistant", "tool")
 _REASONING_FIELDS = ("reasoning_content", "reasoning")
-
-
-@dataclass(slots=True)
-class Heard:
-    """What is known of a vendor whose message is read, and whether the message had to be put right.
-
-    Attributes:
-        provider: Name of the configured provider.
-        names: How tools are called on its wire.
-        mended: Something was mapped or put right, so the message's bytes are not what was understood.
-    """
-
-    provider: str
-    names: ToolNames
-    mended: bool = False
 
 
 def read_messages(items: Sequence[Json] | None, path: str) -> tuple[Message, ...]:
@@ -51,17 +37,7 @@ def read_messages(items: Sequence[Json] | None, path: str) -> tuple[Message, ...
     Raises:
         InvalidRequestError: A message is wrong; `field` names the place.
     """
-    if not items:
-        raise wrong(path, "an array with at least one message")
-    called: dict[str, str] = {}
-    messages: list[Message] = []
-    for index, item in enumerate(items):
-        fields = Fields(item, f"{path}[{index}]")
-        refuse_reserved(fields.rest(), f"{path}[{index}].")
-        message = _read_message(fields, called)
-        called.update((call.id, call.name) for call in message.tool_calls)
-        messages.append(message)
-    return tuple(messages)
+    return read_conversation(items, path, _read_message)
 
 
 def _read_message(fields: Fields, called: Mapping[str, str]) -> Message:

@@ -7,10 +7,11 @@ from interlock_core.errors import InvalidRequestError, ProtocolError
 from interlock_core.jsontypes import as_array, as_int, as_object, as_text
 from interlock_providers.codecs import Headers, Rendered, VendorReply
 from interlock_providers.codecs._answers import broken, forwarded, read_answer
+from interlock_providers.codecs._conversation import Heard
 from interlock_providers.codecs._fields import Fields, to_bytes
 from interlock_providers.codecs._original import AnswerBytes
 from interlock_providers.codecs.openai_chat._errors import parse_error
-from interlock_providers.codecs.openai_chat._messages import Heard, read_assistant, write_assistant
+from interlock_providers.codecs.openai_chat._messages import read_assistant, write_assistant
 from interlock_providers.codecs.openai_chat._notes import (
     DIALECT,
     PREFIX,

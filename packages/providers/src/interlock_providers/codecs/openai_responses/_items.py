@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from interlock_core import Content, Json, JsonObject, Message, Reasoning, Refusal, Text, ToolCall, new_id
 from interlock_core.jsontypes import as_array, as_int, as_object, as_text, dump_json
+from interlock_providers.codecs._conversation import Heard
 from interlock_providers.codecs._fields import Fields, wrong
-from interlock_providers.codecs._names import ToolNames
 from interlock_providers.codecs.openai_responses._notes import NOTES, PREFIX
 from interlock_providers.codecs.openai_responses._parts import read_content
 from interlock_providers.codecs.openai_responses._seal import SOME_SPEAKER, unseal
@@ -20,21 +20,6 @@ CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 """The calls that are ours to make, and where each says what it wants."""
 BETWEEN = "\n\n"
 """What stands between the parts of reasoning when they are read as one text."""
-
-
-@dataclass(slots=True)
-class Heard:
-    """What is known of a vendor whose items are read, and whether they had to be put right.
-
-    Attributes:
-        provider: Name of the configured provider.
-        names: How tools are called on its wire.
-        mended: Something was mapped or put right, so the bytes are not what was understood.
-    """
-
-    provider: str
-    names: ToolNames
-    mended: bool = False
 
 
 @dataclass(slots=True)

@@ -7,11 +7,12 @@ from interlock_core import Completion, Json, JsonObject, Refusal
 from interlock_core.errors import InvalidRequestError, ProtocolError
 from interlock_core.jsontypes import as_array, as_object, as_text, dump_json, parse_json
 from interlock_providers.codecs import Headers, Rendered, VendorReply
+from interlock_providers.codecs._conversation import Heard
 from interlock_providers.codecs._fields import Fields, to_bytes
 from interlock_providers.codecs._original import AnswerBytes
 from interlock_providers.codecs._splice import splice
 from interlock_providers.codecs.openai_chat._errors import parse_error
-from interlock_providers.codecs.openai_responses._items import Heard, Turn
+from interlock_providers.codecs.openai_responses._items import Turn
 from interlock_providers.codecs.openai_responses._notes import DIALECT, NOTES, PREFIX
 from interlock_providers.codecs.openai_responses._told import client_items
 from interlock_providers.codecs.openai_responses._usage import (
