@@ -166,6 +166,16 @@ NAMES = [
     "localhost\x00.example.com",
     "localhost\r\nx.example.com",
     "l\u03bfcalhost",
+    "\u2460.example",
+    "\uff11\uff12\uff17.0.0.1",
+    "exam\u00adple.com",
+    "\u0663.example",
+    "loc\u24d0lhost",
+    "example\u3002com",
+    "stra\u00dfe.example",
+    "\u03c2.example",
+    "\u212a.example",
+    "a\u200db.example",
     "xn--.localhost",
     "-.example.com",
     "exa..mple.com",
@@ -177,6 +187,24 @@ NAMES = [
     "a." * 127 + "example",
     "",
 ]
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("b\u00fccher.example", "xn--bcher-kva.example"),
+        ("B\u00dcCHER.example", "xn--bcher-kva.example"),
+        ("\u043f\u0440\u0438\u043c\u0435\u0440.example", "xn--e1afmkfd.example"),
+    ],
+)
+async def test_an_international_name_is_asked_in_the_one_form_that_all_readers_give_it(
+    host: str, asked: str
+) -> None:
+    """Where readers could disagree, it is refused instead."""
+    names = Names()
+    names.answers[asked] = [["93.184.215.14"]]
+    assert await Egress(resolver=names).addresses(f"https://{host}/") == ("93.184.215.14",)
+    assert names.asked == [asked]
 
 
 @pytest.mark.parametrize("host", LITERALS + NAMES)

@@ -42,6 +42,23 @@ async def test_values_of_every_kind_come_back_as_they_were(store: Store) -> None
     assert await store.fetch_all("SELECT * FROM notes_all ORDER BY id") == [rows[1], rows[0], rows[2]]
 
 
+async def test_many_rows_are_copied_at_once_and_come_back_as_they_were(store: Store) -> None:
+    """Together with what else the transaction did, or not at all; names that are none are refused."""
+    rows: list[Row] = [(1, "a\tb\\N\n", 0.5, b"\x00\xff", "x"), (2, "\u03a9", None, None, None)]
+    async with store.transaction() as transaction:
+        await transaction.copy_rows("notes_all", ("id", "body", "size", "raw", "tag"), rows)
+        await transaction.execute("UPDATE notes_all SET tag = ? WHERE id = 2", ("y",))
+    assert await store.fetch_all("SELECT id, body, size, raw, tag FROM notes_all ORDER BY id") == [
+        rows[0],
+        (*rows[1][:4], "y"),
+    ]
+    for columns, row in ((("id", "body"), (1, "again")), (("id", "no such"), (3, "c"))):
+        with pytest.raises(StoreError):
+            async with store.transaction() as transaction:
+                await transaction.copy_rows("notes_all", columns, [(4, "d"), row])
+    assert len(await store.fetch_all("SELECT id FROM notes_all")) == 2
+
+
 async def test_changes_tell_how_many_rows_they_touched(store: Store) -> None:
     """Inserts, conflicts, updates and deletes."""
     assert await store.execute(INSERT, (1, "one")) == 1

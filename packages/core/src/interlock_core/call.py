@@ -7,6 +7,8 @@ from enum import StrEnum
 from interlock_core.completion import Usage
 from interlock_core.errors import InterlockError
 from interlock_core.jsontypes import JsonObject
+from interlock_core.limits import LimitState
+from interlock_core.metering import Meter
 from interlock_core.money import Money
 from interlock_core.record import record
 from interlock_core.toolspec import Effect
@@ -120,12 +122,18 @@ class Outcome:
 
 
 class Ending:
-    """Where the one that makes a call writes its outcome, and guards read it afterwards."""
+    """Where the one that makes a call writes its outcome, and guards read it afterwards.
 
-    __slots__ = ("outcome",)
+    Attributes:
+        outcome: What became of the call.
+        limits: The limits that it fell under, for whoever tells the client.
+    """
+
+    __slots__ = ("limits", "outcome")
 
     def __init__(self) -> None:
         self.outcome: Outcome | None = None
+        self.limits: tuple[LimitState, ...] = ()
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -151,7 +159,9 @@ class Call:
         policy: Routing policy, given by the caller.
         trace_id: Id that joins records, logs and traces.
         idempotency_key: Same key, same effect: once.
+        max_pages: Most pages of a tool's answer that are gathered; None leaves it to the operator.
         ending: Where the outcome is written.
+        meter: Pays for the requests that are sent to vendors for it; None books nothing.
     """
 
     id: str
@@ -172,7 +182,9 @@ class Call:
     policy: str | None = None
     trace_id: str = ""
     idempotency_key: str | None = None
+    max_pages: int | None = None
     ending: Ending = field(default_factory=Ending, compare=False, repr=False)
+    meter: Meter | None = field(default=None, compare=False, repr=False)
 
 
 @record(frozen=True, slots=True, kw_only=True)
@@ -183,8 +195,10 @@ class Verdict:
         allowed: Yes or no.
         reason: One sentence for a person.
         rule: The rule that decided, such as `role:readonly`.
+        approvals: How many people must say yes before the call, where it is allowed at all.
     """
 
     allowed: bool
     reason: str
     rule: str = ""
+    approvals: int = 0

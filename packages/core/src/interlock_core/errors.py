@@ -44,6 +44,7 @@ person; it never holds a secret, which is the duty of whoever raises it.
 from typing import ClassVar
 
 from interlock_core.jsontypes import JsonObject
+from interlock_core.limits import LimitState
 
 
 class InterlockError(Exception):
@@ -208,10 +209,15 @@ class QuotaExceededError(RefusedError):
 
 
 class RateLimitedError(RefusedError):
-    """Too many calls, or too much of something, just now; `retry_after` says when to come back."""
+    """Too many calls, or too much of something, just now; `retry_after` says when to come back.
+
+    Attributes:
+        limits: The limits that the call fell under, those without room among them.
+    """
 
     status = 429
     code = "rate_limited"
+    limits: tuple[LimitState, ...] = ()
 
 
 class AuditUnavailableError(RefusedError):

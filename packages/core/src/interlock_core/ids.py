@@ -4,6 +4,8 @@ import os
 import time
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
+_SHIFTS = range(120, -1, -10)
 _TIME_BITS = 48
 _RANDOM_BITS = 80
 
@@ -15,5 +17,5 @@ def new_id(prefix: str) -> str:
     """
     number = (int(time.time() * 1000) << _RANDOM_BITS) | int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big")
     number &= (1 << (_TIME_BITS + _RANDOM_BITS)) - 1
-    digits = [_ALPHABET[(number >> shift) & 31] for shift in range(125, -1, -5)]
+    digits = [_PAIRS[number >> shift & 1023] for shift in _SHIFTS]
     return f"{prefix}_{''.join(digits)}"

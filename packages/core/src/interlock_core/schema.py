@@ -5,10 +5,11 @@ of the data. A schema that points outside itself is refused: validation opens no
 """
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from interlock_core.errors import InvalidRequestError, SchemaError
 from interlock_core.jsontypes import Json, JsonObject, dump_json
+from interlock_core.nearest import nearest
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _ECHO = 80
 _MOST_PROBLEMS = 20
 _MOST_MESSAGE = 400
+_MOST_LISTED = 160
 _BACKTRACKS = 100_000
 _CACHED = 512
 _MOST_TRIES = 100_000
@@ -180,8 +182,11 @@ def _describe(error: "jsonschema_rs.ValidationError") -> str:
             said = f"has properties that the schema does not know: {_clip(', '.join(names))}"
         case Kind.FalseSchema() if error.schema_path and error.schema_path[-1] == "additionalProperties":
             said = "has properties that the schema does not know"
-        case Kind.PropertyNames():
-            said = "has a property whose name the schema does not allow"
+        case Kind.PropertyNames(error=inner):
+            name = _clip(dump_json(error_name)) if isinstance(error_name := inner.instance, str) else "one"
+            said = f"has a property whose name the schema does not allow: {name} {_unnamed(inner.message)}"
+        case Kind.Enum(options=options):
+            said = f"is not one of {_listed(options, error.instance)}{got}"
         case Kind.Contains():
             said = "has no item, or not the right number of items, that fit what it must contain"
         case Kind.Not():
@@ -195,6 +200,28 @@ def _describe(error: "jsonschema_rs.ValidationError") -> str:
         case _:
             said = f"{_clip(error.message, _MOST_MESSAGE)}{got}"
     return said
+
+
+def _listed(options: object, value: object) -> str:
+    """Values that are allowed, the nearest ones first where a text was meant to be one of them."""
+    known = list(cast("list[Json]", options)) if isinstance(options, list) else []
+    if isinstance(value, str):
+        lower = {str(one).lower(): one for one in reversed(known)}
+        near = [lower[name] for name in nearest(value.lower(), lower)]
+        known = [*near, *(one for one in known if one not in near)]
+    shown: list[str] = []
+    for one in known:
+        text = _clip(dump_json(one))
+        if sum(map(len, shown)) + len(text) > _MOST_LISTED:
+            break
+        shown.append(text)
+    more = f" and {len(known) - len(shown)} more" if len(shown) < len(known) else ""
+    return ", ".join(shown) + more
+
+
+def _unnamed(message: str) -> str:
+    """What is said of a value, without the word for it."""
+    return _clip(message.removeprefix("value "), _MOST_MESSAGE)
 
 
 def _none_fits(context: "list[list[jsonschema_rs.ValidationError]]") -> str:

@@ -7,17 +7,42 @@ class Secret:
     Args:
         value: The secret itself.
         name: What it is for, which may be shown.
+        hosts: Hosts that it may be sent to (`api.example.com`, `*.example.com`); anywhere when empty.
     """
 
-    __slots__ = ("_value", "name")
+    __slots__ = ("_value", "hosts", "name")
 
-    def __init__(self, value: str, *, name: str = "secret") -> None:
+    def __init__(self, value: str, *, name: str = "secret", hosts: tuple[str, ...] = ()) -> None:
         self._value = value
         self.name = name
+        self.hosts = hosts
 
     def reveal(self) -> str:
         """The secret itself: call this only where it joins a request."""
         return self._value
+
+    def require_host(self, host: str) -> None:
+        """Refuse to be sent to a host that the secret is not bound to.
+
+        Args:
+            host: The host that would get it; empty for a place that is none, such as a program.
+
+        Raises:
+            ConfigurationError: It is bound to other hosts.
+        """
+        wanted = host.lower().rstrip(".")
+        if not self.hosts or any(
+            wanted == bound or (bound.startswith("*.") and wanted.endswith(bound[1:])) for bound in self.hosts
+        ):
+            return
+        from interlock_core.errors import ConfigurationError
+
+        raise ConfigurationError(
+            f"The secret {self.name} is bound to {', '.join(self.hosts)}: "
+            f"it is not sent to {host or 'a program'}.",
+            field=self.name,
+            remedy="Correct the address, or bind the secret anew: interlock vault set NAME --host HOST.",
+        )
 
     def __repr__(self) -> str:
         return f"Secret({self.name})"

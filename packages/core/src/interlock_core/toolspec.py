@@ -79,3 +79,19 @@ class HttpRequest:
         """The first value of a header, its name compared without case."""
         wanted = name.lower()
         return next((value for key, value in self.headers if key.lower() == wanted), None)
+
+    def readable(self) -> str:
+        """The whole request for a person: method and URL, every header, the body as far as it is text.
+
+        A body that is not UTF-8 is named by its size and its SHA-256. Control characters are left in.
+        """
+        lines = [f"{self.method} {self.url}", *(f"{name}: {value}" for name, value in self.headers)]
+        if self.body is not None:
+            try:
+                lines += ["", self.body.decode("utf-8")]
+            except UnicodeDecodeError:
+                import hashlib
+
+                digest = hashlib.sha256(self.body).hexdigest()
+                lines += ["", f"[{len(self.body):,} bytes that are not text, SHA-256 {digest}]"]
+        return "\n".join(lines)

@@ -140,5 +140,6 @@ def _refused(url: Url, reason: str) -> EgressRefusedError:
     return EgressRefusedError(
         f"{url.place} {reason}, so the request was not made.",
         field="url",
-        remedy="If it is meant, the operator can allow exactly this origin in the configuration.",
+        remedy="If it is meant, the operator can allow exactly this origin: set base_url, or name it in "
+        "[egress] allowed_origins.",
     )

@@ -8,6 +8,7 @@ from interlock_core.toolspec import HttpRequest
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+_BLANKS = " \t"
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 # Framing and the connection are the client's own affair.
 _OURS = frozenset(
@@ -64,7 +65,7 @@ def render_head(request: HttpRequest, url: Url, *, user_agent: str, accept_encod
                 field=name,
                 remedy="Remove it.",
             )
-        lines.append(f"{name}: {value.strip()}")
+        lines.append(f"{name}: {value.strip(_BLANKS)}")
     if "user-agent" not in seen:
         lines.append(f"User-Agent: {user_agent}")
     if "accept" not in seen:

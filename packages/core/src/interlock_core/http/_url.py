@@ -1,9 +1,10 @@
 """One strict reading of URLs: what is checked is what is dialled.
 
 There is one way to write a host here, so that no two readers can disagree about it: lower or upper case
-letters, digits, hyphens, underscores and dots; dotted decimal for IPv4; brackets for IPv6. Everything
-else that some resolver or browser would still accept (decimal, octal or hexadecimal addresses, short
-forms, zone ids, percent-encoding, full-width digits, backslashes) is refused, not translated.
+letters, digits, hyphens, underscores and dots; dotted decimal for IPv4; brackets for IPv6. A name in another
+script is taken where every reader encodes it alike. Everything else that some resolver or browser would still
+accept (decimal, octal or hexadecimal addresses, short forms, zone ids, percent-encoding, full-width digits,
+backslashes) is refused, not translated.
 """
 
 import re
@@ -125,15 +126,38 @@ def _split_authority(authority: str) -> tuple[str, int | None, bool]:
             raise _bad_host("an IPv6 address needs its brackets")
         return _ipv6(inside), _port(after[1:] if after else None), True
     name, colon, digits = authority.partition(":")
-    if not name.isascii():
-        raise _bad_host("it holds characters beyond ASCII; write an international name in its xn-- form")
-    host = name.lower().removesuffix(".")
+    host = (name if name.isascii() else _encoded(name)).lower().removesuffix(".")
     port = _port(digits if colon else None)
     if not _NAME.fullmatch(host) or len(host) > 253:
         raise _bad_host("it holds characters that no host name has")
     if _NUMBER.fullmatch(host.rpartition(".")[2]):
         return _ipv4(host), port, True
     return host, port, False
+
+
+def _encoded(name: str) -> str:
+    """An international name in its `xn--` form.
+
+    Letters alone, of one script in each label, each of which means itself in every edition of the rules: what
+    is folded, mapped, joined or left out by one of them (full-width digits, enclosed letters, soft hyphens,
+    sharp s), or looks like a letter of another script, is refused.
+    """
+    import unicodedata
+
+    plain = unicodedata.normalize("NFKC", name) == name
+    name = name.lower()
+    for label in name.split("."):
+        letters = [sign for sign in label if not sign.isascii() or sign.isalpha()]
+        plain = plain and all(unicodedata.category(sign) in {"Ll", "Lo"} for sign in letters)
+        plain = plain and len({unicodedata.name(sign, "?").partition(" ")[0] for sign in letters}) <= 1
+    try:
+        found = name.encode("idna").decode("ascii") if plain else ""
+        back = found.encode("ascii").decode("idna")
+    except UnicodeError:
+        found, back = "", ""
+    if not found or back != name:
+        raise _bad_host("it holds characters that readers can take for others; write its xn-- form")
+    return found
 
 
 def _ipv4(host: str) -> str:

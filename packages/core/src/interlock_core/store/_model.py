@@ -51,6 +51,16 @@ class Transaction(Protocol):
         """Run one statement once for each row of values."""
         ...
 
+    async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert many rows in the quickest way that the database has.
+
+        Args:
+            table: Name of the table.
+            columns: Names of the columns, in the order of each row.
+            rows: The rows.
+        """
+        ...
+
     async def fetch_all(self, sql: str, params: Params = ()) -> list[Row]:
         """Run one statement (a query, or a change with `RETURNING`) and give its rows."""
         ...

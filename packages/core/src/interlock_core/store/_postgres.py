@@ -28,6 +28,10 @@ class Session(Protocol):
 
     async def executemany(self, command: str, args: Iterable[Params]) -> None: ...
 
+    async def copy_records_to_table(
+        self, table_name: str, *, records: Iterable[Row], columns: Sequence[str]
+    ) -> str: ...
+
     async def fetch(self, query: str, *args: SqlValue) -> Sequence[Iterable[object]]: ...
 
     async def fetchrow(self, query: str, *args: SqlValue) -> Iterable[object] | None: ...
@@ -228,6 +232,12 @@ class _PostgresTransaction:
     async def execute_many(self, sql: str, rows: Sequence[Params]) -> None:
         """Run one statement for each row."""
         await self.run(lambda: self._session.executemany(numbered(sql), rows))
+
+    async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert many rows by COPY."""
+        await self.run(
+            lambda: self._session.copy_records_to_table(table, records=rows, columns=list(columns))
+        )
 
     async def fetch_all(self, sql: str, params: Params = ()) -> list[Row]:
         """Run one statement and give its rows."""

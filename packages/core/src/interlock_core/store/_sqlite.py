@@ -9,6 +9,7 @@ import sqlite3
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager, closing, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -155,6 +156,10 @@ class _SqliteTransaction:
         """Run one statement for each row."""
         await self.run(lambda connection: _execute_many(connection, sql, rows))
 
+    async def copy_rows(self, table: str, columns: Sequence[str], rows: Sequence[Row]) -> None:
+        """Insert many rows by one prepared statement."""
+        await self.execute_many(insertion(table, tuple(columns)), rows)
+
     async def fetch_all(self, sql: str, params: Params = ()) -> list[Row]:
         """Run one statement and give its rows."""
         return await self.run(lambda connection: _fetch_all(connection, sql, params))
@@ -250,6 +255,19 @@ class _Readers:
             if not turn.done():
                 turn.set_result(None)
                 return
+
+
+@lru_cache(maxsize=256)
+def insertion(table: str, columns: tuple[str, ...]) -> str:
+    """The statement that inserts one row.
+
+    Raises:
+        StoreError: What should be names are none.
+    """
+    if not all(name.isidentifier() for name in (table, *columns)):
+        raise StoreError("A table or column has no plain name.")
+    words = ["INSERT INTO", table, "(", ", ".join(columns), ") VALUES (", ", ".join("?" * len(columns)), ")"]
+    return " ".join(words)
 
 
 def _execute(connection: sqlite3.Connection, sql: str, params: Params) -> int:

@@ -29,6 +29,7 @@ from interlock_core.testing._server import (
     raw_server,
     sse_answer,
 )
+from interlock_core.testing._valkey import valkey_url
 
 __all__ = [
     "Answer",
@@ -55,4 +56,5 @@ __all__ = [
     "postgres_database",
     "raw_server",
     "sse_answer",
+    "valkey_url",
 ]
