@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
 from typing import TYPE_CHECKING, TypeVar
@@ -26,6 +26,8 @@ from interlock_core.errors import (
     ProtocolError,
     UpstreamTimeoutError,
 )
+from interlock_core.messages import user
+from interlock_core.metering import Bill, metered
 from interlock_core.resilience import RetryBudget, retry
 from interlock_providers._believed import believed
 from interlock_providers._http_settings import HttpSettings, Timeouts
@@ -55,6 +57,15 @@ _LEAST_OF_KEY = 8
 
 _MOST_FORMLESS = 1_000
 """Names of models come from requests, so what is remembered of them is bounded."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A stream that began: what it cost, and what is left with it, the connection first, then the bill."""
+
+    opened: OpenStream
+    bill: Bill
+    stack: AsyncExitStack
 
 
 class HttpProvider:
@@ -104,12 +115,15 @@ class HttpProvider:
         codec = self._codec_for(request)
         sent = self._rendered(codec, request, stream=False)
 
-        async def attempt(number: int, timeout_s: float) -> tuple[Completion, int]:
-            reply = await self._ask(self._http("POST", sent.path, sent), timeout_s)
-            return self._parsed(codec, sent, reply.body, reply.headers), number
+        async def attempt(number: int, timeout_s: float) -> tuple[Completion, Money | None, int]:
+            async with metered(call, request) as bill:
+                reply = await self._ask(self._http("POST", sent.path, sent), timeout_s)
+                answer = self._parsed(codec, sent, reply.body, reply.headers)
+                bill.cost = self._cost(answer.model, answer.usage, answer.service_tier)
+                return answer, bill.cost, number
 
-        completion, attempts = await self._retried(attempt, self._settings.timeouts.answer_s, call)
-        cost = self._cost(completion.model, completion.usage, completion.service_tier)
+        answered = await self._retried(attempt, self._settings.timeouts.answer_s, call)
+        completion, cost, attempts = answered
         if cost is None and attempts == 1 and not sent.adapted:
             return completion
         return replace(completion, cost=cost, attempts=attempts, adapted=(*sent.adapted, *completion.adapted))
@@ -151,25 +165,29 @@ class HttpProvider:
         codec = self._codec_for(request)
         sent = self._rendered(codec, request, stream=True)
 
-        async def attempt(number: int, timeout_s: float) -> OpenStream:
-            return await self._open(codec, sent, number, timeout_s)
+        async def attempt(number: int, timeout_s: float) -> _Begun:
+            async with AsyncExitStack() as stack:
+                bill = await stack.enter_async_context(metered(call, request))
+                opened = await self._open(codec, sent, number, timeout_s)
+                stack.push_async_callback(opened.aclose)
+                return _Begun(opened, bill, stack.pop_all())
 
-        opened = await self._retried(attempt, self._settings.timeouts.first_s, call)
-        tier: str | None = None
-        adapted = sent.adapted
-        try:
-            async for piece in opened:
+        begun = await self._retried(attempt, self._settings.timeouts.first_s, call)
+        async with begun.stack:
+            tier: str | None = None
+            adapted, ended = sent.adapted, False
+            async for piece in begun.opened:
                 chunk = replace(piece, adapted=(*adapted, *piece.adapted)) if adapted else piece
                 adapted = ()
                 tier = chunk.service_tier or tier
-                if chunk.usage is None:
-                    yield chunk
-                else:
+                ended = ended or chunk.finish is not None
+                if chunk.usage is not None:
                     usage = believed(chunk.usage)
-                    yield replace(chunk, usage=usage, cost=self._cost(chunk.model, usage, tier))
-            await opened.drain()
-        finally:
-            await opened.aclose()
+                    chunk = replace(chunk, usage=usage, cost=self._cost(chunk.model, usage, tier))
+                    # Some vendors tell a first part of the usage early: it counts only from the end mark on.
+                    begun.bill.cost = chunk.cost if ended else None
+                yield chunk
+            await begun.opened.drain()
 
     async def embed(self, model: str, texts: Sequence[str], call: Call | None = None) -> Embeddings:
         """Make one vector a text; more texts than the vendor takes at once are several requests."""
@@ -192,14 +210,18 @@ class HttpProvider:
         """The vectors of as many texts as the vendor takes in one request."""
         sent = codec.render_request(texts, self._target(model))
 
+        asked = CompletionRequest(model=model, messages=tuple(map(user, texts)), max_tokens=0)
+
         async def attempt(number: int, timeout_s: float) -> Embeddings:
             del number
-            reply = await self._ask(self._http("POST", sent.path, sent), timeout_s)
-            return codec.parse_response(reply.body, sent, len(texts))
+            async with metered(call, asked) as bill:
+                reply = await self._ask(self._http("POST", sent.path, sent), timeout_s)
+                made = codec.parse_response(reply.body, sent, len(texts))
+                usage = believed(made.usage)
+                bill.cost = self._cost(made.model, usage, None)
+                return replace(made, usage=usage, cost=bill.cost)
 
-        made = await self._retried(attempt, self._settings.timeouts.answer_s, call)
-        usage = believed(made.usage)
-        return replace(made, usage=usage, cost=self._cost(made.model, usage, None))
+        return await self._retried(attempt, self._settings.timeouts.answer_s, call)
 
     async def models(self) -> Sequence[ModelInfo]:
         """Every model that can be asked: those of the configuration, else those that the vendor lists."""

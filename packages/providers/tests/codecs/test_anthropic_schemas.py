@@ -199,7 +199,10 @@ def test_a_schema_that_would_mean_something_else_is_asked_for_in_words(schema: J
 
 
 def test_no_more_is_enforced_than_one_request_may_hold() -> None:
-    """Optional properties and unions are counted over all strict tools."""
+    """Optional properties and unions are counted over all strict tools.
+
+    The second tool has four optional properties left; null leaves out the others, which makes them unions.
+    """
     text: Json = {"type": "string"}
     wide = properties(**{f"p{n}": text for n in range(20)})
     either: JsonObject = {"anyOf": [{"type": "string"}, {"type": "null"}]}
@@ -207,11 +210,11 @@ def test_no_more_is_enforced_than_one_request_may_hold() -> None:
     unions["required"] = [*as_object(unions["properties"])]
     tools = tuple(
         ToolSpec(name=name, parameters=schema, strict=True)
-        for name, schema in (("a", wide), ("b", wide), ("c", unions), ("d", properties()))
+        for name, schema in (("a", wide), ("b", wide), ("b2", wide), ("c", unions), ("d", properties()))
     )
     sent = CODEC.render_request(replace(ASKED, tools=tools), TARGET, stream=False)
     listed = [as_object(tool) for tool in as_array(as_object(json.loads(sent.body))["tools"])]
-    assert [tool.get("strict") for tool in listed] == [True, None, None, True]
+    assert [tool.get("strict") for tool in listed] == [True, True, None, None, True]
     assert len(sent.adapted) == 2
 
 

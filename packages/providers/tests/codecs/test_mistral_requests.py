@@ -156,10 +156,11 @@ def test_a_conversation_is_told_in_the_dialects_words() -> None:
 
 
 SCHEMA: JsonObject = {"type": "object", "properties": {"a": {"type": "string"}}}
+CLOSED: JsonObject = {**SCHEMA, "required": ["a"], "additionalProperties": False}
 FUNCTION: JsonObject = {
     "name": "github_issues_create",
     "description": "d",
-    "parameters": SCHEMA,
+    "parameters": CLOSED,
     "strict": True,
 }
 FORM: JsonObject = {"name": "answer", "description": "what", "schema": SCHEMA, "strict": True}
@@ -196,7 +197,7 @@ def test_tools_their_choice_and_the_form_of_the_answer_are_told_in_the_dialects_
     request = CompletionRequest(
         model="x",
         messages=(user("go"),),
-        tools=(ToolSpec(name="github.issues_create", description="d", parameters=SCHEMA, strict=True),),
+        tools=(ToolSpec(name="github.issues_create", description="d", parameters=CLOSED, strict=True),),
         tool_choice=ToolChoice(mode="required", parallel=False),
         response_format=ResponseFormat(schema=SCHEMA, strict=True, description="what"),
         max_tokens=5,

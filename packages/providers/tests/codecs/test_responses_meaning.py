@@ -165,7 +165,17 @@ def test_tools_are_flat_and_say_that_they_are_not_strict() -> None:
             "parameters": {"type": "object", "properties": {}},
             "strict": False,
         },
-        {"type": "function", "name": "t", "parameters": {"type": "object"}, "strict": True},
+        {
+            "type": "function",
+            "name": "t",
+            "parameters": {
+                "type": "object",
+                "properties": {},
+                "required": [],
+                "additionalProperties": False,
+            },
+            "strict": True,
+        },
     ]
     assert body["tool_choice"] == {"type": "function", "name": "github_issues_create"}
     assert body["parallel_tool_calls"] is False
@@ -173,8 +183,10 @@ def test_tools_are_flat_and_say_that_they_are_not_strict() -> None:
     assert as_object(as_array(body["input"])[1])["name"] == "github_issues_create"
     assert rendered.names.core("github_issues_create") == "github.issues_create"
     assert rendered.path == "/responses"
+    closed: JsonObject = {"required": [], "additionalProperties": False}
     assert CODEC.render_tools(request.tools, strict=True)[0] == {
         **as_object(as_array(body["tools"])[0]),
+        "parameters": {"type": "object", "properties": {}, **closed},
         "strict": True,
     }
 

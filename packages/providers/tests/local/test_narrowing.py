@@ -78,13 +78,46 @@ def test_what_fits_an_exact_translation_fits_the_schema(
         {"type": "array", "contains": {"type": "integer"}},
         {"type": "array", "items": {"type": "integer"}, "uniqueItems": True},
         {"type": "object", "propertyNames": {"maxLength": 3}},
+        {"type": "object", "properties": {"a": {"type": "string"}}, "minProperties": 1},
+        {"type": "object", "anyOf": [{"required": ["a"]}, {"maxProperties": 0}]},
     ],
 )
 def test_a_word_that_the_decoder_has_not_is_left_out_and_said(schema: JsonObject) -> None:
     """Then what comes is validated afterwards."""
     made = decodable(schema)
     assert not made.exact
-    assert not {"not", "contains", "uniqueItems", "propertyNames", "oneOf"} & made.schema.keys()
+    assert made.left
+    assert (
+        not {"not", "contains", "uniqueItems", "propertyNames", "oneOf", "minProperties"} & made.schema.keys()
+    )
+
+
+@pytest.mark.promise("O5")
+@pytest.mark.parametrize(
+    ("pattern", "held"),
+    [
+        ("^[a-z]+$", True),
+        (r"^\^[$^]\$$", True),
+        ("/^[0-9]{4}$/", False),
+        ("a$b", False),
+        (r"\R", False),
+        ("a{,3}", False),
+        ("(", False),
+        ("[[:alpha:]]", False),
+        ("(?!a)b", False),
+    ],
+)
+def test_a_regular_expression_that_the_decoder_has_not_is_left_out(pattern: str, *, held: bool) -> None:
+    """It knows `^` and `$` at the ends alone, and would drop the whole grammar for one in the middle."""
+    made = decodable({"type": "string", "pattern": pattern})
+    assert ("pattern" in made.schema) is held
+    assert made.exact is held
+
+
+def test_values_of_any_kind_are_scalars_for_a_small_model() -> None:
+    """Which is less than the schema takes, and is said."""
+    assert decodable({"type": "array"}, bounds=Bounds()).narrowed
+    assert not decodable({"type": "array"}).narrowed
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
-from interlock_core import Chunk, Completion, CompletionRequest, Embeddings, Json, JsonObject, ToolSpec
+from interlock_core import (
+    Chunk,
+    Completion,
+    CompletionRequest,
+    Embeddings,
+    Json,
+    JsonObject,
+    ToolCall,
+    ToolSpec,
+)
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -73,6 +82,30 @@ class ClientRequest:
     stream: bool = False
 
 
+class ArgumentForms(Protocol):
+    """How arguments of the tools of one request are written toward a vendor that enforces schemas."""
+
+    def changes(self, name: str) -> bool:
+        """Whether the arguments of a tool are written in a form of their own."""
+        ...
+
+    def encode(self, call: ToolCall) -> ToolCall:
+        """A call as the vendor's model would have written it."""
+        ...
+
+    def decode(self, name: str, arguments: str) -> str:
+        """The arguments as JSON text of the tool's own schema."""
+        ...
+
+    def restored(self, completion: Completion) -> Completion:
+        """An answer with the arguments of its calls as the tools' own schemas say them."""
+        ...
+
+    def restoring(self, parser: "StreamParser") -> "StreamParser":
+        """A reader of a stream that gives the arguments as the tools' own schemas say them."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rendered:
     """A request as it goes to the vendor, without origin and key.
@@ -83,6 +116,7 @@ class Rendered:
         body: The bytes.
         target: Whom it is for.
         names: How tools are called on this wire.
+        forms: How arguments are written on this wire, where that is not as their schemas say them.
         adapted: What the vendor cannot do as it was asked and is done in another way, a sentence each,
             such as `seed is left to chance: acme has none`. Nothing that was asked is dropped without
             a sentence here; what cannot be done at all is refused.
@@ -94,6 +128,7 @@ class Rendered:
     body: bytes = field(repr=False)
     target: Target
     names: "ToolNames"
+    forms: ArgumentForms | None = field(default=None, repr=False)
     adapted: tuple[str, ...] = ()
     note: JsonObject = field(default_factory=dict[str, Json], repr=False)
 
@@ -233,6 +268,10 @@ class Codec(Protocol):
         """
         ...
 
+    def strictness(self, tools: Sequence[ToolSpec]) -> "tuple[Strictness, ...]":
+        """What strict mode means for each of some tools, each as if it were the only one of a request."""
+        ...
+
     def parse_stream(self, sent: Rendered, *, attempts: int = 1, now: float = 0.0) -> StreamParser:
         """A reader for the stream that answers what was sent."""
         ...
@@ -340,6 +379,46 @@ class EmbeddingsCodec(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strictness:
+    """What strict mode means for one tool in one dialect, when it is the only one of a request.
+
+    Attributes:
+        name: The tool's name.
+        grade: `strict-lossless`: every object of arguments that the tool accepts can be written, and what
+            the vendor lets through may break nothing but what is listed as unenforced, which is checked
+            before the call. `strict-approximate`: the same, but at the places listed as lost not even the
+            shape is enforced. `not-strict`: the tool is sent without strictness, for the reason given.
+        unenforced: Constraints that the vendor does not hold a model to, as `maxLength at /title`.
+        lost: Shapes that it does not hold a model to, in the same form.
+        reason: Why the tool is not strict.
+    """
+
+    name: str
+    grade: Literal["strict-lossless", "strict-approximate", "not-strict"]
+    unenforced: tuple[str, ...] = ()
+    lost: tuple[str, ...] = ()
+    reason: str = ""
+
+    def as_json(self) -> JsonObject:
+        """It as JSON; lists and a reason only where there are any."""
+        made: JsonObject = {"name": self.name, "class": self.grade}
+        if self.unenforced:
+            made["unenforced"] = [*self.unenforced]
+        if self.lost:
+            made["lost"] = [*self.lost]
+        return {**made, "reason": self.reason} if self.reason else made
+
+
+def strictness(dialect: str, tools: Sequence[ToolSpec]) -> tuple[Strictness, ...]:
+    """What strict mode means for each of some tools in a dialect.
+
+    Raises:
+        ConfigurationError: There is no dialect of that name.
+    """
+    return codec(dialect).strictness(tools)
+
+
 def codec(dialect: str) -> Codec:
     """The codec of a dialect, imported on first use.
 
@@ -396,6 +475,7 @@ _CODECS: Mapping[str, str] = {
 }
 
 __all__ = [
+    "ArgumentForms",
     "ClientRequest",
     "Codec",
     "EmbeddingsCodec",
@@ -406,9 +486,11 @@ __all__ = [
     "Rendered",
     "StreamParser",
     "StreamRenderer",
+    "Strictness",
     "Target",
     "VendorReply",
     "codec",
     "dialects",
     "embeddings_codec",
+    "strictness",
 ]

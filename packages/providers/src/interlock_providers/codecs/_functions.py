@@ -1,7 +1,6 @@
 """What OpenAI's chat dialect and its siblings say alike: tools, their choice, and the answer's form."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from interlock_core import (
     CompletionRequest,
@@ -165,11 +164,10 @@ def _calls(message: Message) -> tuple[ToolCall, ...]:
     return message.tool_calls if message.role == "assistant" else ()
 
 
-def render_tools(tools: Sequence[ToolSpec], *, strict: bool | None) -> list[Json]:
+def render_tools(tools: Sequence[ToolSpec]) -> list[Json]:
     """Tools as they stand in a request; see `Codec.render_tools`."""
     names = ToolNames(tool.name for tool in tools)
-    asked = tools if strict is None else [replace(tool, strict=strict) for tool in tools]
-    return [_write_tool(tool, {}, names) for tool in asked]
+    return [_write_tool(tool, {}, names) for tool in tools]
 
 
 def write_tools(request: CompletionRequest, note: Mapping[str, Json], names: ToolNames) -> list[Json]:

@@ -6,6 +6,7 @@ by everything in the process that asks for the same file, and freed when the las
 
 from interlock_providers.local._engine import EngineSettings
 from interlock_providers.local._provider import LocalModel, LocalProvider
+from interlock_providers.local._schema import strictness
 from interlock_providers.local._shared import loaded_models
 from interlock_providers.local._weights import WEIGHTS, Weights, find, pull, verify
 
@@ -18,5 +19,6 @@ __all__ = [
     "find",
     "loaded_models",
     "pull",
+    "strictness",
     "verify",
 ]

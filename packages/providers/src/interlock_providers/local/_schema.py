@@ -12,7 +12,7 @@ schema without a sound. So each schema is translated first:
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from math import comb
@@ -27,6 +27,8 @@ from interlock_core.jsontypes import (
     as_text,
     dump_json,
 )
+from interlock_core.toolspec import ToolSpec
+from interlock_providers.codecs import Strictness
 
 _LIMITS = frozenset(
     {
@@ -71,7 +73,8 @@ _DESCRIBING = frozenset(
     }
 )
 _FORMATS = frozenset({"date", "time", "date-time", "duration", "uuid", "email", "hostname", "ipv4", "ipv6"})
-_NOT_HELD_PATTERN = re.compile(r"\(\?[=!<]|\\[bBAzZ1-9kK]|\(\?P")
+_NOT_HELD_PATTERN = re.compile(r"\(\?[=!<]|\\[bBAzZ1-9kKcehgGQERX]|\(\?P|\{,|\[\^?\[|--|&&|~~|\|\|")
+_ESCAPED_OR_CLASS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]", re.DOTALL)
 _TYPE_OF_WORD = (
     ("object", frozenset({"properties", "patternProperties", "additionalProperties", "minProperties"})),
     ("array", frozenset({"items", "prefixItems", "minItems", "maxItems", "uniqueItems"})),
@@ -80,6 +83,7 @@ _TYPE_OF_WORD = (
 )
 _COMPOSING = frozenset({"anyOf", "oneOf", "allOf", "$ref", "not", "if"})
 _MOST_SETS = 64
+_MOST_PATTERN = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +112,14 @@ class Decodable:
     Attributes:
         schema: The schema.
         exact: What fits it fits the schema that it was made from.
+        left: Words that were left out, sorted.
+        narrowed: It takes less than the schema: values of any kind are scalars there.
     """
 
     schema: JsonObject
     exact: bool
+    left: tuple[str, ...] = ()
+    narrowed: bool = False
 
 
 def decodable(schema: JsonObject, *, bounds: Bounds | None = None, loose: bool = False) -> Decodable:
@@ -124,14 +132,30 @@ def decodable(schema: JsonObject, *, bounds: Bounds | None = None, loose: bool =
     """
     translator = _Translator(bounds, loose, merging='"allOf"' in dump_json(schema))
     node = translator.node(schema, free=True)
-    return Decodable(as_object(node), translator.exact)
+    left = tuple(sorted(translator.left))
+    return Decodable(as_object(node), not left, left, translator.narrowed)
+
+
+def strictness(tools: Sequence[ToolSpec]) -> tuple[Strictness, ...]:
+    """What the embedded model's constrained decoding means for each of some tools.
+
+    It is always held to a schema; what the decoder leaves out is validated afterwards, and made again.
+    """
+    made: list[Strictness] = []
+    for tool in tools:
+        held = decodable(tool.parameters, bounds=Bounds())
+        lost = ("values of any kind are held to scalars",) if held.narrowed else ()
+        grade = "strict-approximate" if lost else "strict-lossless"
+        made.append(Strictness(name=tool.name, grade=grade, unenforced=held.left, lost=lost))
+    return tuple(made)
 
 
 class _Translator:
-    """One translation; `exact` turns False when something was left out."""
+    """One translation; `left` gathers what was left out."""
 
     def __init__(self, bounds: Bounds | None, loose: bool, *, merging: bool) -> None:
-        self.exact = True
+        self.left: set[str] = set()
+        self.narrowed = False
         self._bounds = bounds
         self._loose = loose
         self._merging = merging
@@ -152,6 +176,7 @@ class _Translator:
         made: JsonObject = {}
         for word, given in value.items():
             self._word(made, word, given, alone=free and self._only_composes(value))
+        self._leave_counts(made, alone=free)
         if not made:
             return self._anything() if free else {}
         if "type" not in made and not _COMPOSING & made.keys() and not {"enum", "const"} & made.keys():
@@ -159,6 +184,16 @@ class _Translator:
         if free and not _COMPOSING & made.keys():
             self._narrow(made)
         return made
+
+    def _leave_counts(self, made: JsonObject, *, alone: bool) -> None:
+        """Leave out how many properties an object has, unless no property that it names is optional."""
+        named = as_object(made.get("properties")).keys()
+        if alone and named <= {as_text(name) for name in as_array(made.get("required"))}:
+            return
+        counts = made.keys() & {"minProperties", "maxProperties"}
+        self.left |= counts
+        for word in counts:
+            del made[word]
 
     @staticmethod
     def _only_composes(value: JsonObject) -> bool:
@@ -176,19 +211,22 @@ class _Translator:
             made[word] = [self.node(item, free=inside) for item in as_array(given)]
         elif word == "oneOf":
             made["anyOf"] = [self.node(item, free=alone) for item in as_array(given)]
-            self.exact = False
+            self.left.add(word)
         elif word in _SINGLE:
             made[word] = self.node(given, free=True)
         elif word in {"pattern", "format"} and self._held(word, as_text(given) or ""):
             made[word] = given
-            self.exact = self.exact and word == "pattern"
-        elif word not in _DESCRIBING and not word.startswith("x-"):
-            self.exact = self.exact and (word, given) == ("uniqueItems", False)
+            # A format's form is held, and not all of its meaning.
+            self.left |= {word} - {"pattern"}
+        elif (
+            word not in _DESCRIBING and not word.startswith("x-") and (word, given) != ("uniqueItems", False)
+        ):
+            self.left.add(word)
 
     def _held(self, word: str, given: str) -> bool:
         if self._loose:
             return False
-        return given in _FORMATS if word == "format" else not _NOT_HELD_PATTERN.search(given)
+        return given in _FORMATS if word == "format" else _holds_pattern(given)
 
     @staticmethod
     def _guess_type(made: JsonObject) -> None:
@@ -253,9 +291,23 @@ class _Translator:
     def _anything(self) -> Json:
         if self._bounds is None:
             return {}
+        self.narrowed = True
         text: Json = {"type": "string", "maxLength": self._bounds.scalar_text}
         number: Json = {"type": "integer", "minimum": -self._bounds.number, "maximum": self._bounds.number}
         return {"anyOf": [text, number, {"type": "boolean"}, {"type": "null"}]}
+
+
+def _holds_pattern(pattern: str) -> bool:
+    """Whether the decoder has every part of a regular expression: it knows `^` and `$` at the ends alone."""
+    if len(pattern) > _MOST_PATTERN or _NOT_HELD_PATTERN.search(pattern):
+        return False
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError, OverflowError):
+        return False
+    inside = _ESCAPED_OR_CLASS.sub("", pattern)
+    inside = inside.removeprefix("^").removesuffix("$")
+    return "^" not in inside and "$" not in inside
 
 
 def _unordered_sets(schema: JsonObject) -> list[Json] | None:

@@ -30,7 +30,8 @@ the server answer for itself. The same script gives the same bytes: ids are coun
 - A `RawReply` is anything at all.
 
 What one vendor can not say is left out: Chat Completions has neither blocks nor sealed thoughts, Messages no
-log probabilities. A further vendor is a `SimulatedVendor` with its paths and its shapes.
+log probabilities. `broken_strict_rules` says what a vendor would refuse of a strict tool's schema. A further
+vendor is a `SimulatedVendor` with its paths and its shapes.
 """
 
 from interlock_providers.testing._anthropic import AnthropicServer
@@ -51,6 +52,7 @@ from interlock_providers.testing._script import (
     ToolUse,
 )
 from interlock_providers.testing._server import SimulatedVendor
+from interlock_providers.testing._strict_rules import broken_strict_rules
 
 __all__ = [
     "AnthropicServer",
@@ -69,4 +71,5 @@ __all__ = [
     "Spoken",
     "Thought",
     "ToolUse",
+    "broken_strict_rules",
 ]

@@ -12,9 +12,11 @@ from interlock_providers.codecs import (
     Rendered,
     StreamParser,
     StreamRenderer,
+    Strictness,
     Target,
     VendorReply,
 )
+from interlock_providers.codecs._strict import fitted_tools, judged, rendered, restored, restoring
 from interlock_providers.codecs.anthropic_messages import (
     _errors,
     _models,
@@ -26,6 +28,7 @@ from interlock_providers.codecs.anthropic_messages import (
 from interlock_providers.codecs.anthropic_messages._notes import DIALECT, VERSION
 from interlock_providers.codecs.anthropic_messages._stream_in import MessagesStreamParser
 from interlock_providers.codecs.anthropic_messages._stream_out import MessagesStreamRenderer
+from interlock_providers.codecs.anthropic_messages._strictness import STRICT_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +45,12 @@ class AnthropicMessages:
 
     def render_request(self, request: CompletionRequest, target: Target, *, stream: bool) -> Rendered:
         """Write a request for a vendor."""
-        return _request_out.render_request(request, target, stream=stream)
+        render = _request_out.render_request
+        return rendered(render, request, target, STRICT_RULES, dialect=DIALECT, stream=stream)
 
     def parse_response(self, body: bytes, sent: Rendered, headers: Headers = ()) -> Completion:
         """Read a vendor's whole answer."""
-        return _response.parse_response(body, sent, headers)
+        return restored(_response.parse_response(body, sent, headers), sent)
 
     def render_response(self, completion: Completion, interlock: JsonObject | None = None) -> bytes:
         """Write a whole answer for a client."""
@@ -54,11 +58,15 @@ class AnthropicMessages:
 
     def render_tools(self, tools: Sequence[ToolSpec], *, strict: bool | None = None) -> list[Json]:
         """Tools as this dialect defines them."""
-        return _tools.render_tools(tools, strict=strict)
+        return _tools.render_tools(fitted_tools(tools, STRICT_RULES, strict=strict))
+
+    def strictness(self, tools: Sequence[ToolSpec]) -> tuple[Strictness, ...]:
+        """What strict mode means for each of some tools."""
+        return judged(tools, STRICT_RULES)
 
     def parse_stream(self, sent: Rendered, *, attempts: int = 1, now: float = 0.0) -> StreamParser:
         """A reader for a vendor's stream."""
-        return MessagesStreamParser(sent, attempts=attempts, now=now)
+        return restoring(MessagesStreamParser(sent, attempts=attempts, now=now), sent)
 
     def render_stream(self, request: CompletionRequest, *, created: int | None = None) -> StreamRenderer:
         """A writer for the stream toward a client; the dialect tells no time."""

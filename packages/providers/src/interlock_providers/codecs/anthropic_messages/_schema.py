@@ -20,7 +20,6 @@ _MUTE = frozenset({"$schema", "$id", "$comment", "definitions", "$defs", "descri
 _OBJECT = frozenset({"type", "properties", "required", "title", "description", "additionalProperties"})
 _DATA = frozenset({"$defs", "definitions", "enum", "const", "default", "examples"})
 _DEEPEST = 64
-_STRICT_TOOLS, _OPTIONAL, _UNIONS = 20, 24, 16
 
 
 class UnfitError(ValueError):
@@ -253,60 +252,3 @@ def _branch(schema: JsonObject, part: Json) -> JsonObject:
     """A part, or what it refers to."""
     ref = as_object(part).get("$ref")
     return as_object(_resolved(schema, ref) if isinstance(ref, str) else part)
-
-
-class StrictBudget:
-    """How much the vendor enforces in one request: tools, optional properties, unions."""
-
-    def __init__(self) -> None:
-        self._tools = _STRICT_TOOLS
-        self._optional = _OPTIONAL
-        self._unions = _UNIONS
-
-    def take(self, fitted: Fitted, *, tool: bool = True) -> bool:
-        """Whether one more schema can be enforced; then it counts."""
-        if tool and not self._tools:
-            return False
-        if fitted.optional > self._optional or fitted.unions > self._unions:
-            return False
-        self._tools -= tool
-        self._optional -= fitted.optional
-        self._unions -= fitted.unions
-        return True
-
-
-def as_input(schema: JsonObject) -> tuple[JsonObject, bool]:
-    """A tool's parameters as the vendor takes them: an object, with no alternatives at its root.
-
-    Returns:
-        The schema, and whether it had to be changed in more than its type.
-    """
-    choice = next((name for name in ("anyOf", "oneOf", "allOf") if schema.get(name)), None)
-    if choice is None:
-        return (schema if schema.get("type") == "object" else {**schema, "type": "object"}), False
-    made: JsonObject = {
-        name: value for name, value in schema.items() if name not in {"anyOf", "oneOf", "allOf"}
-    }
-    properties = dict(as_object(schema.get("properties")))
-    required = [name for name in as_array(schema.get("required")) if isinstance(name, str)]
-    for name in ("anyOf", "oneOf", "allOf"):
-        for part in as_array(schema.get(name)):
-            branch = _known_branch(schema, part)
-            for key, value in as_object(branch.get("properties")).items():
-                properties.setdefault(key, value)
-            if name == "allOf":
-                required += [key for key in map(as_text, as_array(branch.get("required"))) if key]
-    made.update({"type": "object", "properties": properties})
-    if required:
-        made["required"] = [*dict.fromkeys(required)]
-    words = dump_json({name: schema[name] for name in ("anyOf", "oneOf", "allOf") if name in schema})
-    said = schema.get("description")
-    made["description"] = f"{said}\n\n{words}" if isinstance(said, str) and said else words
-    return made, True
-
-
-def _known_branch(schema: JsonObject, part: Json) -> JsonObject:
-    try:
-        return _branch(schema, part)
-    except UnfitError:
-        return {}

@@ -1,25 +1,23 @@
 """Tools and how they may be used, both ways."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from interlock_core import CompletionRequest, Json, JsonObject, ToolChoice, ToolSpec
 from interlock_core.errors import InvalidRequestError, UnsupportedError
 from interlock_core.jsontypes import as_object
 from interlock_providers.codecs._fields import Fields, wrong
 from interlock_providers.codecs._names import ToolNames
+from interlock_providers.codecs._strict._root import as_input
 from interlock_providers.codecs.anthropic_messages._blocks_in import placed
 from interlock_providers.codecs.anthropic_messages._messages_out import tool_names
 from interlock_providers.codecs.anthropic_messages._notes import Adapted
-from interlock_providers.codecs.anthropic_messages._schema import StrictBudget, UnfitError, as_input, fit
 
 
-def render_tools(tools: Sequence[ToolSpec], *, strict: bool | None) -> list[Json]:
+def render_tools(tools: Sequence[ToolSpec]) -> list[Json]:
     """Tools as they stand in a request; see `Codec.render_tools`."""
-    asked = tools if strict is None else [replace(tool, strict=strict) for tool in tools]
     names = tool_names(CompletionRequest(model="", messages=(), tools=tuple(tools)))
-    budget, adapted = StrictBudget(), Adapted("the vendor")
-    return [_write_tool(tool, names, budget, adapted) for tool in asked]
+    adapted = Adapted("the vendor")
+    return [_write_tool(tool, names, adapted) for tool in tools]
 
 
 def write_tools(
@@ -35,11 +33,10 @@ def write_tools(
         own: The client wrote in this dialect, so its schemas go as they are.
     """
     left = as_object(note.get("tools"))
-    budget = StrictBudget()
     tools: list[Json] = []
     for tool in request.tools:
         rest = as_object(left.get(tool.name))
-        made = _as_written(tool, names) if own else _write_tool(tool, names, budget, adapted)
+        made = _as_written(tool, names) if own else _write_tool(tool, names, adapted)
         tools.append({**rest, **made})
     for index, value in placed(request.extra, note.get("tool_kinds")):
         tools.insert(index, value)
@@ -61,7 +58,7 @@ def _head(tool: ToolSpec, names: ToolNames) -> JsonObject:
     return made
 
 
-def _write_tool(tool: ToolSpec, names: ToolNames, budget: StrictBudget, adapted: Adapted) -> JsonObject:
+def _write_tool(tool: ToolSpec, names: ToolNames, adapted: Adapted) -> JsonObject:
     made = _head(tool, names)
     schema, flattened = as_input(tool.parameters)
     if flattened:
@@ -69,39 +66,10 @@ def _write_tool(tool: ToolSpec, names: ToolNames, budget: StrictBudget, adapted:
             f"alternatives at the root of the parameters of {tool.name} stand in their description: "
             f"{adapted.provider} takes one object"
         )
-    if tool.strict:
-        schema, enforced = _enforced(tool, schema, budget, adapted)
-        if enforced:
-            made["strict"] = True
-    elif tool.strict is not None:
-        made["strict"] = False
+    if tool.strict is not None:
+        made["strict"] = tool.strict
     made["input_schema"] = schema
     return made
-
-
-def _enforced(
-    tool: ToolSpec, schema: JsonObject, budget: StrictBudget, adapted: Adapted
-) -> tuple[JsonObject, bool]:
-    """The parameters in the part of the language that is enforced, where that can be."""
-    try:
-        fitted = fit(schema)
-    except UnfitError as exc:
-        adapted.say(
-            f"strict of {tool.name} is left out: {adapted.provider} cannot enforce its schema, as {exc}"
-        )
-        return schema, False
-    if not budget.take(fitted):
-        adapted.say(
-            f"strict of {tool.name} is left out: {adapted.provider} enforces 20 tools with 24 optional "
-            "properties and 16 unions in one request"
-        )
-        return schema, False
-    if fitted.moved:
-        adapted.say(
-            f"{', '.join(sorted(fitted.moved))} of {tool.name} stand in descriptions: "
-            f"{adapted.provider} does not enforce them"
-        )
-    return fitted.schema, True
 
 
 def write_choice(choice: ToolChoice | None, names: ToolNames, *, tools: bool) -> JsonObject:

@@ -16,14 +16,17 @@ from interlock_providers.codecs import (
     Rendered,
     StreamParser,
     StreamRenderer,
+    Strictness,
     Target,
     VendorReply,
 )
+from interlock_providers.codecs._strict import fitted_tools, judged, rendered, restored, restoring
 from interlock_providers.codecs.cohere_chat import _errors, _models, _request_in, _request_out, _response
 from interlock_providers.codecs.cohere_chat._embeddings import CohereEmbeddings
 from interlock_providers.codecs.cohere_chat._notes import DIALECT
 from interlock_providers.codecs.cohere_chat._stream_in import CohereStreamParser
 from interlock_providers.codecs.cohere_chat._stream_out import CohereStreamRenderer
+from interlock_providers.codecs.cohere_chat._strictness import STRICT_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +43,12 @@ class CohereChat:
 
     def render_request(self, request: CompletionRequest, target: Target, *, stream: bool) -> Rendered:
         """Write a request for a vendor."""
-        return _request_out.render_request(request, target, stream=stream)
+        render = _request_out.render_request
+        return rendered(render, request, target, STRICT_RULES, dialect=DIALECT, stream=stream)
 
     def parse_response(self, body: bytes, sent: Rendered, headers: Headers = ()) -> Completion:
         """Read a vendor's whole answer."""
-        return _response.parse_response(body, sent, headers)
+        return restored(_response.parse_response(body, sent, headers), sent)
 
     def render_response(self, completion: Completion, interlock: JsonObject | None = None) -> bytes:
         """Write a whole answer for a client."""
@@ -52,12 +56,15 @@ class CohereChat:
 
     def render_tools(self, tools: Sequence[ToolSpec], *, strict: bool | None = None) -> list[Json]:
         """Tools as this dialect defines them; its strict mode is a field of the request, not of a tool."""
-        del strict
-        return _request_out.render_tools(tools)
+        return _request_out.render_tools(fitted_tools(tools, STRICT_RULES, strict=strict))
+
+    def strictness(self, tools: Sequence[ToolSpec]) -> tuple[Strictness, ...]:
+        """What strict mode means for each of some tools."""
+        return judged(tools, STRICT_RULES)
 
     def parse_stream(self, sent: Rendered, *, attempts: int = 1, now: float = 0.0) -> StreamParser:
         """A reader for a vendor's stream."""
-        return CohereStreamParser(sent, attempts=attempts, now=now)
+        return restoring(CohereStreamParser(sent, attempts=attempts, now=now), sent)
 
     def render_stream(self, request: CompletionRequest, *, created: int | None = None) -> StreamRenderer:
         """A writer for the stream toward a client; the dialect tells no time."""

@@ -12,15 +12,18 @@ from interlock_providers.codecs import (
     Rendered,
     StreamParser,
     StreamRenderer,
+    Strictness,
     Target,
     VendorReply,
 )
 from interlock_providers.codecs._functions import render_tools
+from interlock_providers.codecs._strict import fitted_tools, judged, rendered, restored, restoring
 from interlock_providers.codecs.openai_chat import _errors, _models, _request_in, _request_out, _response
 from interlock_providers.codecs.openai_chat._embeddings import OpenAIEmbeddings
 from interlock_providers.codecs.openai_chat._notes import DIALECT
 from interlock_providers.codecs.openai_chat._stream_in import ChatStreamParser
 from interlock_providers.codecs.openai_chat._stream_out import ChatStreamRenderer
+from interlock_providers.codecs.openai_chat._strictness import STRICT_RULES
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +40,12 @@ class OpenAIChat:
 
     def render_request(self, request: CompletionRequest, target: Target, *, stream: bool) -> Rendered:
         """Write a request for a vendor."""
-        return _request_out.render_request(request, target, stream=stream)
+        render = _request_out.render_request
+        return rendered(render, request, target, STRICT_RULES, dialect=DIALECT, stream=stream)
 
     def parse_response(self, body: bytes, sent: Rendered, headers: Headers = ()) -> Completion:
         """Read a vendor's whole answer."""
-        return _response.parse_response(body, sent, headers)
+        return restored(_response.parse_response(body, sent, headers), sent)
 
     def render_response(self, completion: Completion, interlock: JsonObject | None = None) -> bytes:
         """Write a whole answer for a client."""
@@ -49,11 +53,15 @@ class OpenAIChat:
 
     def render_tools(self, tools: Sequence[ToolSpec], *, strict: bool | None = None) -> list[Json]:
         """Tools as this dialect defines them."""
-        return render_tools(tools, strict=strict)
+        return render_tools(fitted_tools(tools, STRICT_RULES, strict=strict))
+
+    def strictness(self, tools: Sequence[ToolSpec]) -> tuple[Strictness, ...]:
+        """What strict mode means for each of some tools."""
+        return judged(tools, STRICT_RULES)
 
     def parse_stream(self, sent: Rendered, *, attempts: int = 1, now: float = 0.0) -> StreamParser:
         """A reader for a vendor's stream."""
-        return ChatStreamParser(sent, attempts=attempts, now=now)
+        return restoring(ChatStreamParser(sent, attempts=attempts, now=now), sent)
 
     def render_stream(self, request: CompletionRequest, *, created: int | None = None) -> StreamRenderer:
         """A writer for the stream toward a client."""

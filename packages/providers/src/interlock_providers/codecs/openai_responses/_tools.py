@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from interlock_core import Json, JsonObject, ResponseFormat, ToolChoice, ToolSpec
 from interlock_core.errors import InvalidRequestError, UnsupportedError
@@ -86,10 +85,9 @@ def write_tools(tools: Sequence[ToolSpec], note: Mapping[str, Json], names: Tool
     return [_write_tool(tool, as_object(left.get(tool.name)), names) for tool in tools]
 
 
-def render_tools(tools: Sequence[ToolSpec], *, strict: bool | None) -> list[Json]:
+def render_tools(tools: Sequence[ToolSpec]) -> list[Json]:
     """Tools as they stand in a request; see `Codec.render_tools`."""
-    asked = tools if strict is None else [replace(tool, strict=strict) for tool in tools]
-    return write_tools(asked, {}, ToolNames(tool.name for tool in tools))
+    return write_tools(tools, {}, ToolNames(tool.name for tool in tools))
 
 
 def _write_tool(tool: ToolSpec, said: JsonObject, names: ToolNames) -> JsonObject:
