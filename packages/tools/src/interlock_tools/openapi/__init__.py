@@ -1,6 +1,7 @@
 """OpenAPI documents: read, understood, and turned into tools."""
 
 from interlock_tools.openapi._arguments import Wording
+from interlock_tools.openapi._bundle import DocumentBundle
 from interlock_tools.openapi._convert import (
     AnyDocument,
     Conversion,
@@ -8,23 +9,24 @@ from interlock_tools.openapi._convert import (
     OpenApiTool,
     openapi_to_tool_specs,
 )
+from interlock_tools.openapi._gather import find_documents, gather_document, regather_document
 from interlock_tools.openapi._ir import Skipped
 from interlock_tools.openapi._load import (
     LoadedDocument,
-    LoadLimits,
-    Source,
-    find_documents,
+    load_bundle,
     load_document,
     load_file,
     load_object,
     load_text,
 )
 from interlock_tools.openapi._problem import Problem
+from interlock_tools.openapi._source import LoadLimits, Source
 
 __all__ = [
     "AnyDocument",
     "Conversion",
     "ConvertOptions",
+    "DocumentBundle",
     "LoadLimits",
     "LoadedDocument",
     "OpenApiTool",
@@ -33,9 +35,12 @@ __all__ = [
     "Source",
     "Wording",
     "find_documents",
+    "gather_document",
+    "load_bundle",
     "load_document",
     "load_file",
     "load_object",
     "load_text",
     "openapi_to_tool_specs",
+    "regather_document",
 ]

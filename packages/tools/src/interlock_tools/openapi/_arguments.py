@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 
 from interlock_core.jsontypes import Json, JsonObject, as_array, as_object
+from interlock_tools.openapi._enums import meanings
 from interlock_tools.openapi._ir import Body, MediaType, Operation, Parameter, SchemaAt
 from interlock_tools.openapi._keywords import without_idle_words
 from interlock_tools.openapi._names import ArgumentNames
 from interlock_tools.openapi._plan import FILE, FILE_NOTE, BodyForm, BodyPlan, RequestPlan, Slot
+from interlock_tools.openapi._prose import says_nothing
 from interlock_tools.openapi._schema import SchemaBuilder
 from interlock_tools.openapi._shape import (
     Shape,
@@ -15,12 +17,14 @@ from interlock_tools.openapi._shape import (
     is_file,
     is_list,
     object_shape,
+    resolved,
     sent_as,
 )
 
 NOT_SENT = frozenset(
     {
-        *("authorization", "proxy-authorization", "host", "connection", "keep-alive", "proxy-connection"),
+        *("authorization", "proxy-authorization", "cookie", "host"),
+        *("connection", "keep-alive", "proxy-connection"),
         *("content-length", "transfer-encoding", "te", "trailer", "upgrade", "expect"),
     }
 )
@@ -52,6 +56,9 @@ class Wording:
         """Wording under which a document of so many operations stays near 200,000 tokens in all."""
         return next(wording for most, wording in _BY_SIZE if operations <= most)
 
+
+TOLD = Wording(tool=2_000, argument=800, nested=400)
+"""For a model that asks for a part of one tool."""
 
 _BY_SIZE: tuple[tuple[float, Wording], ...] = (
     (400, Wording()),
@@ -117,6 +124,7 @@ class ArgumentMaker:
         made = Arguments(plan=RequestPlan(operation=operation, slots=(), body=None))
         refs: set[str] = set()
         slots = tuple(self._slot(parameter, names, made, refs) for parameter in operation.parameters)
+        parameters = {slot.argument: slot.parameter for slot in slots}
         body = None
         if operation.body is not None and media is not None:
             if shape is not None:
@@ -125,7 +133,8 @@ class ArgumentMaker:
                 body = self._whole(operation.body, media, form, names, (made, refs))
         said = f"{operation.operation_id} {operation.path} {operation.summary}"
         made.properties = {
-            name: without_idle_words(schema, f"{name} {said}") for name, schema in made.properties.items()
+            name: self._telling(schema, f"{name} {said}", parameters.get(name))
+            for name, schema in made.properties.items()
         }
         made.plan = RequestPlan(operation=operation, slots=slots, body=body)
         made.refs = frozenset(refs)
@@ -164,6 +173,14 @@ class ArgumentMaker:
             made.required.append(argument)
         return Slot(argument, parameter, converted.fixed if parameter.required else ())
 
+    def _telling(self, schema: Json, known: str, parameter: Parameter | None) -> Json:
+        """The schema without a description that repeats what stands beside it; the next sentence instead."""
+        telling = without_idle_words(schema, known)
+        if telling is schema or parameter is None or not isinstance(telling, dict):
+            return telling
+        more = self._builder.prose.rest(_said_of(parameter), self._wording.argument)
+        return {**telling, "description": more} if more and not says_nothing(more, known) else telling
+
     def _converted(self, parameter: Parameter) -> _Converted:
         built = self._builder.build(parameter.schema)
         schema = built.schema
@@ -173,7 +190,8 @@ class ArgumentMaker:
         if isinstance(schema, dict):
             schema = dict(schema)
             if said:
-                schema["description"] = said
+                told = meanings(as_object(resolved(parameter.schema, self._builder.references)[0]))
+                schema["description"] = f"{said} {told}".strip()
                 schema.pop("examples", None)
             if parameter.deprecated:
                 schema["deprecated"] = True
@@ -216,6 +234,7 @@ class ArgumentMaker:
             files=frozenset(files),
             fixed=tuple(fixed),
             choices=tuple(other.name for other in body.content),
+            ranged="*" in media.name,
             schema=media.schema,
         )
 
@@ -245,6 +264,7 @@ class ArgumentMaker:
             encoding=dict(media.encoding),
             files=files,
             choices=tuple(other.name for other in body.content),
+            ranged="*" in media.name,
             schema=media.schema,
         )
 
@@ -275,6 +295,12 @@ class ArgumentMaker:
         if is_list(at, self._builder.references):
             return {"type": "array", "items": FILE, "description": note}
         return {**FILE, "description": note}
+
+
+def _said_of(parameter: Parameter) -> str:
+    """What a document says of a parameter, be it in its schema."""
+    said = parameter.description or as_object(parameter.schema.value).get("description")
+    return said if isinstance(said, str) else ""
 
 
 def _fixed(schema: Json) -> tuple[Json, ...]:

@@ -1,6 +1,6 @@
 """A document becomes tools: each operation a neutral `ToolSpec` and a plan of its request."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from interlock_core.errors import InvalidRequestError
-from interlock_core.jsontypes import Json, JsonObject
+from interlock_core.jsontypes import JsonObject
 from interlock_core.toolspec import ToolSpec
-from interlock_tools.openapi._arguments import ArgumentMaker, Arguments, Wording
+from interlock_tools.openapi._arguments import TOLD, ArgumentMaker, Arguments, Wording
+from interlock_tools.openapi._describe import described
 from interlock_tools.openapi._effect import effect_of
-from interlock_tools.openapi._fold import folded
+from interlock_tools.openapi._fold import Folded, Folding, folded
 from interlock_tools.openapi._ir import Document, Operation, Skipped
 from interlock_tools.openapi._load import LoadedDocument, load_file, load_object
 from interlock_tools.openapi._names import LONGEST_NAMESPACE, namespace_of, snake_case, tool_names
@@ -30,6 +31,11 @@ if TYPE_CHECKING:
 _CHARACTERS_PER_TOKEN = 4
 _AROUND = 200
 _LONGEST_SUMMARY = 120
+
+_TOLD_EVERY = 64
+
+Progress: TypeAlias = Callable[[str, int, int], None]
+"""Told of a document's source how many of how many of its operations are converted."""
 
 AnyDocument: TypeAlias = LoadedDocument | JsonObject | Path | str
 """A document that is loaded, parsed, or a file's path."""
@@ -70,24 +76,37 @@ class OpenApiTool:
 
     Attributes:
         spec: What a model is shown. Its schemas are shared with other tools: never change them.
-        plan: How arguments become a request.
         folded: `spec.parameters` shows less than `parameters`.
     """
 
-    def __init__(self, *, spec: ToolSpec, arguments: Arguments, folded: bool, shared: "_Shared") -> None:
+    def __init__(self, *, spec: ToolSpec, folded: bool, detail: "Callable[[], Detail]") -> None:
         self.spec = spec
-        self.plan: RequestPlan = arguments.plan
         self.folded = folded
-        self._arguments = arguments
-        self._shared = shared
+        self._detail_of = detail
         self._answer_validators: dict[int, Validator | None] = {}
+
+    @cached_property
+    def _detail(self) -> "Detail":
+        """What only a call needs. A tool that comes from the cache reads its document for it."""
+        return self._detail_of()
+
+    @property
+    def plan(self) -> RequestPlan:
+        """How arguments become a request."""
+        return self._detail.arguments.plan
 
     @cached_property
     def parameters(self) -> JsonObject:
         """The whole JSON Schema of the arguments: nothing folded, no other arguments allowed."""
-        definitions = self._shared.builder.definitions(self._arguments.refs)
-        schema = _root_schema(self._arguments.properties, self._arguments.required, definitions)
-        return {**schema, "additionalProperties": False}
+        return self._detail.whole()
+
+    def described(self, pointer: str = "", *, max_tokens: int) -> JsonObject:
+        """A part of `parameters`, in more words than a model is shown at first; see `described`.
+
+        Raises:
+            NotFoundError: The pointer leads nowhere.
+        """
+        return described(self._detail.told(), pointer, max_tokens=max_tokens)
 
     @cached_property
     def validator(self) -> "Validator":
@@ -120,17 +139,17 @@ class OpenApiTool:
     @property
     def document(self) -> Document:
         """The document that it comes from."""
-        return self._shared.document
+        return self._detail.document
 
     @property
     def references(self) -> References:
         """Resolves the references of the document."""
-        return self._shared.builder.references
+        return self._detail.builder.references
 
     @property
     def responses(self) -> Responses:
         """What the document says of its answers."""
-        return self._shared.responses
+        return self._detail.responses
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,12 +201,33 @@ class Conversion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Shared:
-    """What the tools of one document share."""
+class Detail:
+    """What calling one tool needs beside what a model is shown.
 
+    Attributes:
+        arguments: Its arguments.
+        document: The document that it comes from.
+        builder: Converts the document's schemas.
+        responses: What the document says of answers.
+        told: The whole schema of the arguments with all that the document says of them.
+    """
+
+    arguments: Arguments
     document: Document
     builder: SchemaBuilder
     responses: Responses
+    told: "Callable[[], JsonObject]"
+
+    def whole(self) -> JsonObject:
+        """The whole JSON Schema of the arguments: nothing folded, no other arguments allowed.
+
+        Raises:
+            InvalidRequestError: A schema cannot be converted.
+        """
+        arguments = self.arguments
+        definitions = self.builder.definitions(arguments.refs)
+        shown = Folded(properties=arguments.properties, definitions=definitions)
+        return {**shown.schema(arguments.required), "additionalProperties": False}
 
 
 def openapi_to_tool_specs(
@@ -208,21 +248,28 @@ def openapi_to_tool_specs(
 
 
 def converted(
-    loaded: LoadedDocument, *, namespace: str | None, options: ConvertOptions, taken: Collection[str] = ()
+    loaded: LoadedDocument,
+    *,
+    namespace: str | None,
+    options: ConvertOptions,
+    taken: Collection[str] = (),
+    progress: Progress | None = None,
 ) -> Conversion:
     """As `openapi_to_tool_specs`; a namespace that is made up is none of those `taken`."""
     read = read_document(loaded)
-    name = checked_namespace(namespace) if namespace is not None else _default_namespace(read, taken)
+    name = checked_namespace(namespace) if namespace is not None else default_namespace(read, taken)
     named = [(op.operation_id, op.method, op.path) for op in read.operations]
     wanted = [
         (operation, tool_name)
         for operation, tool_name in zip(read.operations, tool_names(named, name), strict=True)
         if options.wants(tool_name, operation)
     ]
-    making = _Making(loaded, read, options, operations=len(wanted))
+    making = Making(loaded, read, options, operations=len(wanted))
     entries: list[OpenApiTool] = []
     skipped = list(read.skipped)
-    for operation, tool_name in wanted:
+    for number, (operation, tool_name) in enumerate(wanted):
+        if progress is not None and number % _TOLD_EVERY == 0:
+            progress(read.source, number, len(wanted))
         try:
             entries.append(making.tool(operation, tool_name))
         except InvalidRequestError as exc:
@@ -231,6 +278,8 @@ def converted(
         except RecursionError:
             reason = f"{read.source}#{operation.pointer}: nested too deeply. Use references."
             skipped.append(Skipped(operation=operation.endpoint, reason=reason))
+    if progress is not None:
+        progress(read.source, len(wanted), len(wanted))
     return Conversion(
         source=read.source,
         namespace=name,
@@ -266,7 +315,7 @@ def _loaded(document: AnyDocument) -> LoadedDocument:
     return load_object(document) if isinstance(document, dict) else load_file(document)
 
 
-def _default_namespace(document: Document, taken: Collection[str]) -> str:
+def default_namespace(document: Document, taken: Collection[str]) -> str:
     """The title where there is one that says something, else the file's name; numbered when it is taken."""
     title = snake_case(document.title)
     name = namespace_of(document.title if title else Path(document.source).name.partition(".")[0])
@@ -277,8 +326,15 @@ def _default_namespace(document: Document, taken: Collection[str]) -> str:
     return candidate
 
 
-class _Making:
-    """Makes the tools of one document."""
+class Making:
+    """Makes the tools of one document.
+
+    Args:
+        loaded: The document as it was loaded.
+        document: The document as it was read.
+        options: Wording and size.
+        operations: How many operations become tools; the more there are, the shorter the words.
+    """
 
     def __init__(
         self, loaded: LoadedDocument, document: Document, options: ConvertOptions, *, operations: int
@@ -290,22 +346,58 @@ class _Making:
         self._builder = SchemaBuilder(
             references, siblings=siblings, words=self._wording.nested, prose=Prose()
         )
+        self._folding = Folding(self._builder)
         self._maker = ArgumentMaker(self._builder, self._wording)
-        self._shared = _Shared(
-            document=document, builder=self._builder, responses=Responses(references, siblings=siblings)
+        self._document = document
+        self._responses = Responses(references, siblings=siblings)
+        self._loaded = loaded
+        self._told: Making | None = None
+
+    def told(self, operation: Operation) -> JsonObject:
+        """The whole schema of an operation's arguments, in many words.
+
+        Raises:
+            InvalidRequestError: A schema cannot be converted.
+        """
+        if self._told is None:
+            self._told = Making(self._loaded, self._document, ConvertOptions(wording=TOLD), operations=1)
+        return self._told.detail(operation).whole()
+
+    def detail(self, operation: Operation) -> Detail:
+        """What calling an operation needs.
+
+        Raises:
+            InvalidRequestError: A schema cannot be converted.
+        """
+        return Detail(
+            arguments=self._maker.arguments(operation),
+            document=self._document,
+            builder=self._builder,
+            responses=self._responses,
+            told=lambda: self.told(operation),
         )
 
     def tool(self, operation: Operation, name: str) -> OpenApiTool:
-        arguments = self._maker.arguments(operation)
+        """An operation as a tool.
+
+        Raises:
+            InvalidRequestError: A schema cannot be converted.
+        """
+        detail = self.detail(operation)
+        arguments = detail.arguments
         prose = self._builder.prose
         description = _description(operation, prose, self._wording.tool)
-        properties, definitions, is_folded = folded(
-            arguments.properties, arguments.refs, self._builder, limit=self._room(description)
+        shown = folded(
+            arguments.properties,
+            arguments.refs,
+            self._folding,
+            limit=self._room(description, arguments.required),
+            required=arguments.required,
         )
         spec = ToolSpec(
             name=name,
             description=description,
-            parameters=_root_schema(properties, arguments.required, definitions),
+            parameters=shown.schema(arguments.required),
             effect=effect_of(operation),
             namespace=name.partition(".")[0],
             operation_id=operation.operation_id,
@@ -314,32 +406,25 @@ class _Making:
             tags=operation.tags,
             summary=prose.short(operation.summary, _LONGEST_SUMMARY),
         )
-        return OpenApiTool(spec=spec, arguments=arguments, folded=is_folded, shared=self._shared)
+        return OpenApiTool(spec=spec, folded=shown.folded, detail=lambda: detail)
 
-    def _room(self, description: str) -> int:
+    def _room(self, description: str, required: list[str]) -> int:
         """Characters that the schema of a tool may have."""
         limit = self._options.max_tool_tokens
         if limit is None:
             return 1 << 40
-        return limit * _CHARACTERS_PER_TOKEN - len(description) - _AROUND
-
-
-def _root_schema(properties: JsonObject, required: list[str], definitions: dict[str, Json]) -> JsonObject:
-    schema: JsonObject = {"type": "object", "properties": properties}
-    if required:
-        schema["required"] = [*required]
-    if definitions:
-        schema["$defs"] = definitions
-    return schema
+        return limit * _CHARACTERS_PER_TOKEN - len(description) - _AROUND - len(str(required))
 
 
 def _description(operation: Operation, prose: Prose, limit: int) -> str:
-    """The summary, then the description's first sentences; method and path when there is neither."""
+    """The summary, then the description's most telling sentences; method and path when there is neither."""
     summary = prose.short(operation.summary, limit)
+    if summary.rstrip("/") in {operation.path.rstrip("/"), operation.endpoint.rstrip("/")}:
+        summary = ""
     room = limit - len(summary) - 2
     said = prose.short(operation.description, limit if not summary else max(room, 0)) if room > 40 else ""
     if summary and said.lower().startswith(summary.rstrip(".").lower()):
-        summary = ""
+        said, summary = prose.short(operation.description, limit), ""
     joined = f"{summary.rstrip('.')}. {said}" if summary and said else summary or said
-    text = joined or operation.endpoint
+    text = joined or prose.short(operation.endpoint, limit) or operation.method
     return f"Deprecated. {text}" if operation.deprecated else text

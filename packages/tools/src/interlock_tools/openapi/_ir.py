@@ -40,6 +40,25 @@ class SchemaAt:
     base: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Encoding:
+    """How one property of a form is written.
+
+    Attributes:
+        content_type: Its media type, when the document says one.
+        headers: Further headers of its part that can have one value only, with that value.
+        style: Its style; None when the document says nothing of style, explode or reserved characters.
+        explode: As in `Parameter`.
+        allow_reserved: As in `Parameter`.
+    """
+
+    content_type: str | None = None
+    headers: tuple[tuple[str, str], ...] = ()
+    style: Style | None = None
+    explode: bool = True
+    allow_reserved: bool = False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Parameter:
     """One parameter.
@@ -50,9 +69,11 @@ class Parameter:
         required: It must be given.
         style: How its value is written.
         explode: Arrays and objects are written as one pair for each element.
-        allow_reserved: Reserved characters are sent as they are, in a query.
+        allow_reserved: Reserved characters, and what is percent-encoded already, are sent as they are.
         schema: Its schema.
         media_type: The media type that its value is written in, when it is not written by style.
+        encoding: How the properties of a form are written, where the media type is one.
+        nested: How lists within a list are written, level by level (Swagger 2.0).
         description: What it is for.
         deprecated: It should not be used.
     """
@@ -65,25 +86,10 @@ class Parameter:
     allow_reserved: bool = False
     schema: SchemaAt
     media_type: str | None = None
+    encoding: tuple[tuple[str, Encoding], ...] = ()
+    nested: tuple[Style, ...] = ()
     description: str = ""
     deprecated: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Encoding:
-    """How one property of a form is written.
-
-    Attributes:
-        content_type: Its media type, when the document says one.
-        style: Its style; None when the document says nothing of style, explode or reserved characters.
-        explode: As in `Parameter`.
-        allow_reserved: As in `Parameter`.
-    """
-
-    content_type: str | None = None
-    style: Style | None = None
-    explode: bool = True
-    allow_reserved: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -93,7 +99,8 @@ class MediaType:
     Attributes:
         name: The media type as the document writes it.
         schema: Schema of the body; None when the document has none.
-        encoding: How properties of a form are written, by their names.
+        encoding: How properties of a form are written, by their names; items of a list by their number, the
+            rest of them by `*`.
     """
 
     name: str
@@ -125,10 +132,12 @@ class Server:
     Attributes:
         url: Template, absolute or relative to the document.
         variables: Default of each variable; None where the document has none.
+        choices: The only values of each variable that the document lists values of.
     """
 
     url: str
     variables: tuple[tuple[str, str | None], ...] = ()
+    choices: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +178,7 @@ class Operation:
         servers: Its own servers; empty when those of the document hold.
         security: Alternatives, each the names of the schemes that it needs together; empty when the
             operation is open to all, None when the document says nothing.
+        scopes: The scopes that each of those alternatives needs.
         responses: The document's map of responses.
         base: Address of the file that it stands in.
         produces: Media types of Swagger 2.0 answers.
@@ -190,6 +200,7 @@ class Operation:
     responses: JsonObject
     base: str
     produces: tuple[str, ...] = ()
+    scopes: tuple[tuple[str, ...], ...] = ()
 
     @property
     def endpoint(self) -> str:

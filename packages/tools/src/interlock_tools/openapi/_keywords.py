@@ -8,7 +8,9 @@ from collections.abc import Callable
 from typing import Protocol, TypeAlias
 
 from interlock_core.jsontypes import Json, JsonObject, as_int, as_number, as_object
+from interlock_tools.openapi._enums import meanings
 from interlock_tools.openapi._patterns import usable
+from interlock_tools.openapi._plain import is_visible
 from interlock_tools.openapi._prose import Prose, says_nothing
 
 
@@ -92,17 +94,18 @@ def _as_is(walk: Walk, key: str, value: Json, out: JsonObject) -> None:
 
 def _default(walk: Walk, key: str, value: Json, out: JsonObject) -> None:
     said = str(value)
-    if value is not None and len(said) <= _LONGEST_DEFAULT and said.isprintable():
+    if value is not None and len(said) <= _LONGEST_DEFAULT and is_visible(said):
         out[key] = value
 
 
 def _format(walk: Walk, key: str, value: Json, out: JsonObject) -> None:
-    if isinstance(value, str) and value and value not in _FORMATS_OF_OTHER_TYPES:
-        out[key] = value
+    if value not in _FORMATS_OF_OTHER_TYPES:
+        _text(walk, key, value, out)
 
 
 def _text(walk: Walk, key: str, value: Json, out: JsonObject) -> None:
-    if isinstance(value, str) and value:
+    """A short name. What is no name could be anything: it is words of a stranger to the model."""
+    if isinstance(value, str) and 0 < len(value) <= _LONGEST_EXAMPLE and is_visible(value):
         out[key] = value
 
 
@@ -148,7 +151,7 @@ def _pattern(walk: Walk, key: str, value: Json, out: JsonObject) -> None:
     if usable(value):
         out[key] = value
         return
-    if value.isprintable():
+    if is_visible(value):
         said = f"{out.get('description', '')} Must match {value[:100]} (not checked)."
         out["description"] = said.strip()
 
@@ -307,16 +310,26 @@ def finish(raw: JsonObject, out: JsonObject) -> JsonObject:
     if out.get("type") == "array" and "items" not in out and "prefixItems" not in out:
         out["items"] = {}
     _settle_enum(out)
+    if "enum" in out:
+        _tell_meanings(raw, out)
     if raw.get("type") == "file" and "format" not in out:
         out["format"] = "binary"
     if "example" in raw and not out.keys() & {"description", "enum", "default", "format", "properties"}:
         example = raw["example"]
         said = str(example)
-        if isinstance(example, str | int | float) and len(said) <= _LONGEST_EXAMPLE and said.isprintable():
+        if isinstance(example, str | int | float) and len(said) <= _LONGEST_EXAMPLE and is_visible(said):
             out["examples"] = [example]
     if raw.get("nullable") is True or raw.get("x-nullable") is True:
         return with_null(out)
     return out
+
+
+def _tell_meanings(raw: JsonObject, out: JsonObject) -> None:
+    """What each value of an enumeration means, where an extension says so."""
+    told = meanings(raw)
+    if told:
+        said = out.get("description")
+        out["description"] = f"{said} {told}" if isinstance(said, str) else told
 
 
 def with_null(schema: JsonObject) -> JsonObject:

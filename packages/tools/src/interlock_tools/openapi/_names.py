@@ -17,6 +17,7 @@ _LONGEST_DEFINITION = 64
 _ILLEGAL = re.compile(r"[^A-Za-z0-9]+")
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _ARGUMENT_ILLEGAL = re.compile(r"[^A-Za-z0-9_-]+")
+_PLACE = re.compile(r"\{[^{}]*?([A-Za-z0-9_]+)[^{}]*\}")
 _GENERIC = frozenset({"schema", "items", "properties", "content", "allOf", "anyOf", "oneOf"})
 
 
@@ -48,7 +49,7 @@ def tool_names(operations: Sequence[tuple[str | None, str, str]], namespace: str
         namespace: Stands before the dot.
     """
     room = LONGEST_NAME - len(namespace) - 1
-    plain = [_operation_words(*operation) for operation in operations]
+    plain = [_operation_words(*operation, room=room) for operation in operations]
     seen = Counter(_shortened(name, room) for name in plain)
     names: list[str] = []
     for name, (_, method, path) in zip(plain, operations, strict=True):
@@ -59,12 +60,24 @@ def tool_names(operations: Sequence[tuple[str | None, str, str]], namespace: str
     return [f"{namespace}.{name}" for name in _made_unique(names, room)]
 
 
-def _operation_words(operation_id: str | None, method: str, path: str) -> str:
+def _operation_words(operation_id: str | None, method: str, path: str, *, room: int) -> str:
     name = snake_case(operation_id) if operation_id else ""
     if name:
         return name
-    words = snake_case(re.sub(r"\{[^{}]*?([A-Za-z0-9_]+)[^{}]*\}", r"\1", path.partition("#")[0]))
-    return f"{method.lower()}_{words}" if words else f"{method.lower()}_root"
+    path = path.partition("#")[0]
+    words = snake_case(_PLACE.sub(r"\1", path))
+    name = f"{method.lower()}_{words}" if words else f"{method.lower()}_root"
+    return name if len(name) <= room else _ending(name, method, path, room)
+
+
+def _ending(name: str, method: str, path: str, room: int) -> str:
+    """What a path too long for a name ends with, which tells it from its neighbours, without its places."""
+    mark = _mark(name)
+    words = snake_case(_PLACE.sub(" ", path)).split("_")
+    while len(words) > 1 and len(method) + len("_".join(words)) + len(mark) + 2 > room:
+        del words[0]
+    short = "_".join([method.lower(), *words])
+    return f"{short[: room - len(mark) - 1].rstrip('_')}_{mark}"
 
 
 def _shortened(name: str, room: int, *, mark: str = "") -> str:

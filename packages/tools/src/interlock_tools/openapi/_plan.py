@@ -60,6 +60,7 @@ class BodyPlan:
         files: Properties (or `""`, the whole body) that are files.
         fixed: Properties that can have one value only, with that value.
         choices: Every media type that the operation takes.
+        ranged: The document names a range such as `image/*`: a file says itself which it is.
         schema: The body's schema as the document writes it, whose hints XML follows.
     """
 
@@ -72,6 +73,7 @@ class BodyPlan:
     files: frozenset[str] = frozenset()
     fixed: tuple[tuple[str, Json], ...] = ()
     choices: tuple[str, ...] = ()
+    ranged: bool = False
     schema: SchemaAt | None = None
 
 

@@ -23,6 +23,7 @@ _COLLECTIONS: dict[str, tuple[Style, bool]] = {
     "tsv": ("tabDelimited", False),
     "pipes": ("pipeDelimited", False),
 }
+_DEEPEST_LIST = 8
 _FLOWS = {"basic": ("http", "basic")}
 
 
@@ -104,6 +105,7 @@ class DialectV2:
             style=style,
             explode=explode,
             schema=_own_schema(value, at),
+            nested=_nested(value),
             description=as_text(value.get("description")) or "",
         )
 
@@ -171,6 +173,17 @@ def _collection(value: JsonObject, location: Location) -> tuple[Style, bool]:
     if named is not None and (named[0] != "form" or location == "query"):
         return named
     return ("form", False) if location == "query" else ("simple", False)
+
+
+def _nested(value: JsonObject) -> tuple[Style, ...]:
+    """The collection formats of lists within a list; `multi` is for the outermost alone."""
+    found: list[Style] = []
+    items = as_object(value.get("items"))
+    while items.get("type") == "array" and len(found) < _DEEPEST_LIST:
+        style, explode = _COLLECTIONS.get(str(items.get("collectionFormat")), ("simple", False))
+        found.append("simple" if explode else style)
+        items = as_object(items.get("items"))
+    return tuple(found)
 
 
 def _form_encoding(value: JsonObject) -> Encoding:

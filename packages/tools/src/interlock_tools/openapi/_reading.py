@@ -1,15 +1,17 @@
 """What the readers of one document share, and what differs between its dialects."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Protocol
 
-from interlock_core.jsontypes import JsonObject
+from interlock_core.jsontypes import JsonObject, as_array, as_object
 from interlock_tools.openapi._ir import Body, Parameter, SecurityScheme, Server
 from interlock_tools.openapi._problem import Place, Problem
 from interlock_tools.openapi._references import References, Target
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(kw_only=True)
 class Reading:
     """What the readers of one document share.
 
@@ -18,12 +20,20 @@ class Reading:
         root: The document's root.
         base: Address of the root's file.
         problems: What was tolerated so far.
+        scheme_names: Names of the security schemes.
     """
 
     references: References
     root: JsonObject
     base: str
     problems: list[Problem] = field(default_factory=list[Problem])
+    scheme_names: frozenset[str] = frozenset()
+
+    @cached_property
+    def tag_parents(self) -> Mapping[str, str]:
+        """The tag that each tag belongs to, where the document says one (3.2)."""
+        described = [as_object(tag) for tag in as_array(self.root.get("tags"))]
+        return {str(tag.get("name")): str(tag["parent"]) for tag in described if tag.get("parent")}
 
     def note(self, place: Place, message: str, *, remedy: str = "") -> None:
         """Remember something that was tolerated."""

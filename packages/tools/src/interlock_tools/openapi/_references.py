@@ -5,10 +5,11 @@ from urllib.parse import unquote
 
 from interlock_core.errors import InvalidRequestError
 from interlock_core.jsontypes import Json, JsonObject
-from interlock_tools.openapi._load import LoadedDocument, absolute, shown_address
+from interlock_tools.openapi._load import LoadedDocument
 from interlock_tools.openapi._problem import Place, escape
+from interlock_tools.openapi._source import absolute, shown_address
 
-_LONGEST_CHAIN = 32
+_LONGEST_CHAIN = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +36,9 @@ class References:
 
     def __init__(self, document: LoadedDocument) -> None:
         self._document = document
-        self._known: dict[tuple[str, str], Target] = {}
-        self._anchors: dict[str, dict[str, Target]] = {}
+        self._known: dict[tuple[str, str, str], Target] = {}
+        self._known_resources: dict[str, _Resources] = {}
+        self._identity = {address: identity for identity, address in document.identities.items()}
         self._parents: dict[str, dict[int, tuple[int, str | int] | None]] = {}
 
     def place(self, base: str, pointer: str) -> Place:
@@ -51,11 +53,12 @@ class References:
             InvalidRequestError: It points to nothing; the error names where the reference stands.
         """
         reference = str(holder.get("$ref", holder.get("$dynamicRef")))
-        key = (base, reference)
+        scope = self._scope(holder, base)
+        key = (base, scope, reference)
         known = self._known.get(key)
         if known is None:
             try:
-                known = self._find(reference, base)
+                known = self._find(reference, base, scope)
             except InvalidRequestError as exc:
                 place = self.located(holder, base) or self.place(base, "")
                 raise place.at("$ref").fault(exc.message, remedy=exc.remedy or "") from exc
@@ -92,55 +95,125 @@ class References:
             keys.append(key)
         return self.place(base, "").at(*reversed(keys))
 
-    def _find(self, reference: str, base: str) -> Target:
+    def _find(self, reference: str, base: str, scope: str) -> Target:
         address, _, fragment = reference.partition("#")
-        home = absolute(address, base) if address else base
-        if home not in self._document.files:
-            return self._find_elsewhere(reference, home, fragment, base)
-        return self._inside(reference, home, fragment)
-
-    def _find_elsewhere(self, reference: str, home: str, fragment: str, base: str) -> Target:
-        by_id = self._anchored(base).get(home)
-        if by_id is not None:
-            found = _walk(by_id.value, fragment) if fragment.startswith("/") or not fragment else None
+        if not address:
+            # Inside a schema with an `$id` a reference means that schema; many authors mean the document.
+            within = self._in_resource(scope, fragment) if scope else None
+            return within or self._inside(reference, base, fragment)
+        for start in dict.fromkeys((scope, self._identity.get(base, ""), base)):
+            home = absolute(address, start) if start or start == base else ""
+            file = self._document.identities.get(home, home)
+            if file in self._document.files and (home or not base):
+                return self._inside(reference, file, fragment)
+            found = self._in_resource(home, fragment) if home else None
             if found is not None:
-                return Target(found[0], base, by_id.pointer + found[1])
+                return found
+        raise self._elsewhere(reference, absolute(address, base), base)
+
+    def _elsewhere(self, reference: str, home: str, base: str) -> InvalidRequestError:
+        """Why there is nothing behind a reference to another file."""
         if not base:
-            raise _dangling(
+            return _dangling(
                 reference, "the document has no address to start from", "Load it from a file or URL."
             )
         why = self._document.missing.get(home, "that file was not read: only relative paths are followed.")
-        raise _dangling(
+        return _dangling(
             reference, why.rstrip("."), "Put that file beside the document, or bundle both into one."
         )
 
     def _inside(self, reference: str, home: str, fragment: str) -> Target:
         root = self._document.files[home]
         if fragment and not fragment.startswith("/"):
-            anchored = self._anchored(home).get("#" + fragment)
+            anchored = self._resources(home).anchor("", fragment)
             if anchored is None:
                 raise _dangling(reference, "there is no such anchor", "Define it, or use a JSON pointer.")
             return anchored
         found = _walk(root, fragment)
         if found is None:
             raise _dangling(reference, "there is nothing at that place", "Define it, or mend the reference.")
+        if found[0] is self._document.root:
+            raise _dangling(reference, "it leads to the whole document", "Let it lead to a part of it.")
         return Target(found[0], home, found[1])
 
-    def _anchored(self, base: str) -> dict[str, Target]:
+    def _in_resource(self, uri: str, fragment: str) -> Target | None:
+        """What lies in the schema whose `$id` is this; None when there is none, or nothing."""
+        for file in self._document.files:
+            if not self._has_ids(file):
+                continue
+            resources = self._resources(file)
+            whole = resources.by_uri.get(uri)
+            if whole is None:
+                continue
+            if fragment and not fragment.startswith("/"):
+                return resources.anchor(uri, fragment)
+            found = _walk(whole.value, fragment)
+            return Target(found[0], file, whole.pointer + found[1]) if found is not None else None
+        return None
+
+    def _scope(self, holder: JsonObject, base: str) -> str:
+        """The `$id` of the schema around an object; empty when there is none."""
+        return self._resources(base).scopes.get(id(holder), "") if self._has_ids(base) else ""
+
+    def _has_ids(self, file: str) -> bool:
+        return file in self._document.with_ids
+
+    def _resources(self, file: str) -> "_Resources":
         """Everything of a file that has an `$anchor` or `$id`, looked for once."""
-        known = self._anchors.get(base)
+        known = self._known_resources.get(file)
         if known is None:
-            known = dict[str, Target]()
-            stack: list[tuple[Json, str]] = [(self._document.files.get(base), "")]
-            while stack:
-                value, pointer = stack.pop()
-                if isinstance(value, dict):
-                    _note_anchors(known, value, base, pointer)
-                    stack.extend((item, f"{pointer}/{escape(key)}") for key, item in value.items())
-                elif isinstance(value, list):
-                    stack.extend((item, f"{pointer}/{i}") for i, item in enumerate(value))
-            self._anchors[base] = known
+            known = self._known_resources[file] = _Resources()
+            known.read(self._document.files.get(file), file, self._identity.get(file, file))
         return known
+
+
+class _Resources:
+    """Schemas of one file that say what they are called.
+
+    Attributes:
+        by_uri: Each schema with an `$id`, by it.
+        scopes: The `$id` around each object that holds a reference, by the object's identity.
+    """
+
+    __slots__ = ("_anchors", "by_uri", "scopes")
+
+    def __init__(self) -> None:
+        self.by_uri: dict[str, Target] = {}
+        self.scopes: dict[int, str] = {}
+        self._anchors: dict[tuple[str, str], Target] = {}
+
+    def anchor(self, scope: str, name: str) -> Target | None:
+        """The schema of this anchor, in the schema of that `$id` first, then anywhere in the file."""
+        found = self._anchors.get((scope, name))
+        if found is not None:
+            return found
+        return next((target for (_, known), target in self._anchors.items() if known == name), None)
+
+    def read(self, root: Json, file: str, identity: str) -> None:
+        """Take in a file."""
+        stack: list[tuple[Json, str, str]] = [(root, "", "")]
+        while stack:
+            value, pointer, scope = stack.pop()
+            if isinstance(value, dict):
+                scope = self._note(value, file, pointer, (scope, identity))
+                stack.extend((item, f"{pointer}/{escape(key)}", scope) for key, item in value.items())
+            elif isinstance(value, list):
+                stack.extend((item, f"{pointer}/{i}", scope) for i, item in enumerate(value))
+
+    def _note(self, value: JsonObject, file: str, pointer: str, bases: tuple[str, str]) -> str:
+        """Take in one object; the `$id` that holds inside it."""
+        scope, identity = bases
+        own = value.get("$id")
+        if isinstance(own, str):
+            scope = absolute(own, scope or identity) or scope
+            self.by_uri.setdefault(scope, Target(value, file, pointer))
+        for keyword in ("$anchor", "$dynamicAnchor"):
+            name = value.get(keyword)
+            if isinstance(name, str):
+                self._anchors.setdefault((scope, name), Target(value, file, pointer))
+        if scope and ("$ref" in value or "$dynamicRef" in value):
+            self.scopes[id(value)] = scope
+        return scope
 
 
 def _parents_of(root: Json) -> dict[int, tuple[int, str | int] | None]:
@@ -159,16 +232,6 @@ def _parents_of(root: Json) -> dict[int, tuple[int, str | int] | None]:
                 parents[id(item)] = (id(value), key)
                 stack.append(item)
     return parents
-
-
-def _note_anchors(known: dict[str, Target], value: JsonObject, base: str, pointer: str) -> None:
-    for keyword in ("$anchor", "$dynamicAnchor"):
-        name = value.get(keyword)
-        if isinstance(name, str):
-            known.setdefault("#" + name, Target(value, base, pointer))
-    own = value.get("$id")
-    if isinstance(own, str):
-        known.setdefault(absolute(own, base), Target(value, base, pointer))
 
 
 def _walk(root: Json, fragment: str) -> tuple[Json, str] | None:

@@ -23,6 +23,7 @@ class Responses:
         self._references = references
         self._siblings = siblings
         self._builder: SchemaBuilder | None = None
+        self._schemas: dict[tuple[str, int], JsonObject | None] = {}
 
     def media_types(self, operation: Operation) -> tuple[str, ...]:
         """Media types of the successful answers, JSON first; empty when the document says none."""
@@ -35,6 +36,12 @@ class Responses:
 
     def schema(self, operation: Operation, status: int) -> JsonObject | None:
         """JSON Schema of the answer with this status; None when the document says none that can be used."""
+        key = (operation.pointer, status)
+        if key not in self._schemas:
+            self._schemas[key] = self._built(operation, status)
+        return self._schemas[key]
+
+    def _built(self, operation: Operation, status: int) -> JsonObject | None:
         raw = self._for_status(operation.responses, status)
         response = self._response(raw, operation)
         at = self._json_schema(response)

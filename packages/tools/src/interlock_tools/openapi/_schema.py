@@ -20,9 +20,10 @@ from interlock_tools.openapi._prose import Prose
 from interlock_tools.openapi._references import References, Target
 
 _DEEPEST = 100
-_LONGEST_ALIAS = 32
+_LONGEST_ALIAS = 1_000
 _LARGEST = 50_000
 _DEEPEST_MERGE = 2
+_AROUND_NAME = 4
 _SCALARS = frozenset({"string", "integer", "number", "boolean"})
 _LARGEST_INLINE_ENUM = 12
 _LARGEST_INLINE = 400
@@ -117,7 +118,7 @@ class SchemaBuilder:
             definition = self._definitions[name]
             reached[name] = definition.schema
             if room is not None:
-                room -= self.size_of(name) + len(name)
+                room -= self.size_of(name) + len(name) + _AROUND_NAME
                 if room < 0:
                     return None
             queue.extend(sorted(definition.refs - reached.keys()))
@@ -279,6 +280,8 @@ class _Walk:
             raise InvalidRequestError(
                 "A schema is neither an object nor a boolean.", remedy="Write a schema."
             )
+        if "$ref" in raw and not isinstance(raw["$ref"], str):
+            raise InvalidRequestError("A `$ref` is no text.", remedy="Write a reference, or remove it.")
         self._depth += 1
         self._size += 1
         if self._depth > _DEEPEST or self._size > _LARGEST:

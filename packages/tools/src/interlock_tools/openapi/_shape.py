@@ -26,6 +26,7 @@ _MOST_SPREAD = 200
 _TEXTUAL = frozenset(
     {"application/jwt", "application/sdp", "application/yaml", "application/x-yaml", "application/graphql"}
 )
+_RAW = ("image/", "audio/", "video/", "font/")
 _SENT_FOR_RANGE: dict[BodyForm, str] = {
     "json": "application/json",
     "form": "application/x-www-form-urlencoded",
@@ -94,15 +95,19 @@ def form_of(media: MediaType, references: References) -> BodyForm:
 
 def _form_by_schema(media: MediaType, references: References) -> BodyForm:
     """For `*/*` and media types that say nothing: what the schema describes."""
-    if media.schema is None:
+    name = essence(media.name)
+    if media.schema is None or name == "application/octet-stream":
         return "binary"
     value, _ = resolved(media.schema, references)
     kind = as_object(value).get("type")
-    if is_file(media.schema, references) or (kind == "string" and essence(media.name) == "*/*"):
+    if name.startswith(_RAW) and kind not in ("object", "array"):
+        return "binary"
+    if is_file(media.schema, references) or (kind == "string" and name == "*/*"):
         return "binary"
     if kind == "string":
-        return "binary" if essence(media.name) == "application/octet-stream" else "text"
-    return "json" if essence(media.name) != "application/octet-stream" else "binary"
+        return "text"
+    # From 3.1 on, bytes have no schema to speak of.
+    return "binary" if value in ({}, True) and "*" not in name else "json"
 
 
 def sent_as(media: MediaType, form: BodyForm) -> str:

@@ -107,11 +107,20 @@ class _Reader:
                 case yaml.AliasEvent():
                     self._alias(event)
                 case yaml.DocumentStartEvent() if self._root:
-                    self._notes.append(f"line {_line(event)}: only the first YAML document is read.")
+                    self._refuse_second(event, events)
                     break
                 case _:
                     pass
         return (self._root[0] if self._root else None), tuple(self._notes)
+
+    def _refuse_second(self, start: "yaml.Event", events: "Iterator[yaml.Event]") -> None:
+        """A second document is none to choose from; a marker at the end with nothing behind it is noted."""
+        import yaml
+
+        first = next(events, None)
+        if not isinstance(first, yaml.ScalarEvent) or first.value:
+            raise YamlError(f"line {_line(start)}: a second YAML document begins.")
+        self._notes.append(f"line {_line(start)}: an empty YAML document follows, which is left out.")
 
     def _scalar(self, event: "yaml.ScalarEvent") -> None:
         text = event.value
@@ -209,9 +218,13 @@ class _Reader:
 
 def _refuse_object(event: "yaml.Event") -> None:
     tag: object = getattr(event, "tag", None)
-    if isinstance(tag, str) and tag.startswith(_OBJECT_TAG):
+    if not isinstance(tag, str) or tag == "!":
+        return
+    if tag.startswith(_OBJECT_TAG):
         name = tag.removeprefix(_STANDARD_TAG)[:80]
         raise YamlError(f"line {_line(event)}: the tag !!{name} asks for an object of a program.")
+    if not tag.startswith(_STANDARD_TAG):
+        raise YamlError(f"line {_line(event)}: the tag {tag[:80]} is none of YAML's own.")
 
 
 def _merges(value: Json) -> bool:
