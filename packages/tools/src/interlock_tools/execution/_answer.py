@@ -1,23 +1,21 @@
 """Answers become results: what a model reads, what programs get, and what went wrong in the API's words."""
 
 import logging
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from interlock_core.errors import (
-    CredentialError,
-    InterlockError,
-    InvalidRequestError,
-    NotFoundError,
-    OverloadedError,
-    ProtocolError,
-    UpstreamError,
-    UpstreamRateLimitError,
-)
-from interlock_core.jsontypes import Json, as_array, as_object, as_text, parse_json
+from interlock_core.clock import Clock
+from interlock_core.errors import ProtocolError
+from interlock_core.jsontypes import Json, JsonObject, dump_json, parse_json
 from interlock_core.messages import File, Image, Text, ToolCall, ToolResult
 from interlock_tools.execution._credentials import Scrubber
+from interlock_tools.execution._failures import failed, failure
+from interlock_tools.execution._gather import Gathered
 from interlock_tools.execution._limits import ExecutorLimits
-from interlock_tools.execution._shorten import shown_json, shown_text
+from interlock_tools.execution._pages import NextPage
+from interlock_tools.execution._shorten import shown_text
+from interlock_tools.execution._trim import said_of, trimmed
 from interlock_tools.openapi._convert import OpenApiTool
 from interlock_tools.openapi._shape import essence, is_json
 
@@ -25,8 +23,8 @@ if TYPE_CHECKING:
     from interlock_core.http import HttpResponse
 
 _log = logging.getLogger(__name__)
-_LONGEST_MESSAGE = 600
 _LONGEST_NOTE = 240
+_MOST_LEVELS = 200
 _LARGEST_IMAGE = 4 * 1024 * 1024
 _IMAGES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 _TEXTUAL = frozenset(
@@ -40,67 +38,120 @@ _TEXTUAL = frozenset(
 )
 
 
-def answered(
-    call: ToolCall, tool: OpenApiTool, response: "HttpResponse", scrubber: Scrubber, limits: ExecutorLimits
-) -> ToolResult:
-    """The result of an answer, whatever its status, without the credentials that were sent."""
-    value, is_value = _value(response)
-    value = scrubber.json(value)
-    if response.status >= 400:
-        return _failed(call, tool, response, value if is_value else None, scrubber, limits)
-    if not is_value:
-        return _plain(call, tool, response, scrubber, limits)
-    shown, cut = shown_json(value, limit=limits.max_shown)
-    notes = [f"[Shortened from {len(response.body)} bytes. Ask for less, or page by page.]"] if cut else []
-    differs = _difference(tool, response, value, limits)
-    if differs and limits.check_answers == "refuse":
-        error = ProtocolError(
-            f"The answer of {tool.spec.name} is not what its document describes: {differs}",
-            vendor_status=response.status,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """An answer that was read.
+
+    Attributes:
+        response: The answer, of several pages the last.
+        value: Its body as JSON, without credentials; None when it is none.
+        is_json: Whether it is JSON.
+        pages: The pages that were put together, when the answer has pages.
+    """
+
+    response: "HttpResponse"
+    value: Json
+    is_json: bool
+    pages: Gathered | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answering:
+    """Makes results of answers to one call.
+
+    Attributes:
+        call: The call.
+        tool: The tool.
+        limits: Bounds of the call.
+        scrubber: Takes credentials out.
+        clock: Tells the time.
+        keep: Keeps the JSON text of an answer and says how the rest of it is read; empty when it does not.
+    """
+
+    call: ToolCall
+    tool: OpenApiTool
+    limits: ExecutorLimits
+    scrubber: Scrubber
+    clock: Clock
+    keep: Callable[[str], str]
+
+    def read(self, response: "HttpResponse") -> Reading:
+        """An answer as JSON where it is JSON, without the credentials that were sent."""
+        value, is_value = _value(response)
+        return Reading(response=response, value=self.scrubber.json(value), is_json=is_value)
+
+    def result(self, reading: Reading) -> ToolResult:
+        """The result of an answer, whatever its status."""
+        response, value = reading.response, reading.value
+        if response.status >= 400:
+            now = self.clock.now()
+            said = value if reading.is_json else None
+            return failed(self.call, self.tool, response, said, self.scrubber, now=now)
+        if not reading.is_json:
+            return _plain(self.call, self.tool, response, self.scrubber, self.limits)
+        differs = self._difference(reading)
+        if differs and self.limits.check_answers == "refuse":
+            error = ProtocolError(
+                f"The answer of {self.tool.spec.name} is not what its document describes: {differs}",
+                vendor_status=response.status,
+            )
+            return failure(self.call, error, scrubber=self.scrubber, trusted=not self.tool.spec.untrusted)
+        return ToolResult(
+            call_id=self.call.id,
+            name=self.call.name,
+            content=(Text(self._shown(reading, differs)),),
+            structured=value,
+            status=response.status,
+            untrusted=self.tool.spec.untrusted,
         )
-        return failure(call, error, scrubber=scrubber, trusted=not tool.spec.untrusted)
-    if differs:
-        _log.info(
-            "the answer of %s differs from its description at %s", tool.spec.name, differs.partition(": ")[0]
-        )
-        notes.append(f"[Differs from its description: {differs}]")
-    return ToolResult(
-        call_id=call.id,
-        name=call.name,
-        content=(Text(scrubber.text("\n".join([shown, *notes]))),),
-        structured=value,
-        status=response.status,
-        untrusted=tool.spec.untrusted,
-    )
+
+    def _shown(self, reading: Reading, differs: str) -> str:
+        """What a model reads: the answer, shortened where it is long, and what it should know of it."""
+        whole = dump_json(reading.value)
+        notes: list[str] = []
+        if len(whole) <= self.limits.max_shown:
+            text = whole
+        else:
+            schema = self.tool.responses.schema(self.tool.plan.operation, reading.response.status)
+            shown = trimmed(reading.value, limit=self.limits.max_shown, schema=schema, whole=whole)
+            rest = self.keep(whole)
+            start = f', "offset": {shown.shown}' if rest and shown.items and not shown.path else ""
+            notes.append(said_of(shown, read=rest.replace("}", f"{start}}}") if rest else ""))
+            text = shown.text
+        if reading.pages is not None:
+            notes += _of_pages(reading.pages, self.limits)
+        if differs:
+            place = differs.partition(": ")[0]
+            _log.info("the answer of %s differs from its description at %s", self.tool.spec.name, place)
+            notes.append(f"[Differs from its description: {differs}]")
+        return self.scrubber.text("\n".join([text, *notes]))
+
+    def _difference(self, reading: Reading) -> str:
+        """The first way in which an answer differs from what the document says, without its own words."""
+        size = len(reading.response.body) if reading.pages is None else reading.pages.size
+        if self.limits.check_answers == "ignore" or size > self.limits.max_checked_bytes:
+            return ""
+        validator = self.tool.answer_validator(reading.response.status)
+        problems = validator.problems(reading.value) if validator is not None else ()
+        return problems[0].partition(" (got ")[0][:_LONGEST_NOTE] if problems else ""
 
 
-def failure(
-    call: ToolCall, error: InterlockError, *, scrubber: Scrubber | None = None, trusted: bool = True
-) -> ToolResult:
-    """The result of a call that ended in an error of ours."""
-    text = str(error)
-    return ToolResult(
-        call_id=call.id,
-        name=call.name,
-        content=(Text(scrubber.text(text) if scrubber is not None else text),),
-        is_error=True,
-        error_code=error.code,
-        status=error.vendor_status,
-        untrusted=not trusted,
-    )
+def _of_pages(pages: Gathered, limits: ExecutorLimits) -> list[str]:
+    """What is said of the pages of an answer; nothing when this is all."""
+    notes: list[str] = []
+    if pages.pages > 1:
+        notes.append(f"[{pages.items} elements of {pages.pages} pages.]")
+    if pages.stopped:
+        notes.append(f"[No further pages: {pages.stopped.rstrip('.')}. What came before is here.]")
+    if pages.following is not None:
+        notes.append(_onward(pages.following))
+    return notes
 
 
-def code_of(status: int) -> str:
-    """The code of the error that an HTTP status stands for."""
-    if status in {401, 403}:
-        return CredentialError.code
-    if status in {404, 410}:
-        return NotFoundError.code
-    if status == 429:
-        return UpstreamRateLimitError.code
-    if status == 503:
-        return OverloadedError.code
-    return UpstreamError.code if status >= 500 else InvalidRequestError.code
+def _onward(following: NextPage) -> str:
+    if following.arguments:
+        return f"[There is more. For the next page call again with {dump_json(following.arguments)}.]"
+    return "[There is more, on a page that no argument of this tool leads to.]"
 
 
 def _value(response: "HttpResponse") -> tuple[Json, bool]:
@@ -111,16 +162,29 @@ def _value(response: "HttpResponse") -> tuple[Json, bool]:
     if not is_json(named) and (named or response.body.lstrip()[:1] not in {b"{", b"["}):
         return None, False
     try:
-        return parse_json(response.body), True
+        value = parse_json(response.body)
     except (ValueError, RecursionError):
         return None, False
+    return (None, False) if _is_deep(value) else (value, True)
+
+
+def _is_deep(value: Json) -> bool:
+    """Whether a value is deeper than any API means; whoever walks such a one runs out of stack."""
+    level: list[list[Json] | JsonObject] = [value] if isinstance(value, list | dict) else []
+    for _ in range(_MOST_LEVELS):
+        if not level:
+            return False
+        inner = (item for one in level for item in (one.values() if isinstance(one, dict) else one))
+        level = [item for item in inner if isinstance(item, list | dict)]
+    return True
 
 
 def _plain(
     call: ToolCall, tool: OpenApiTool, response: "HttpResponse", scrubber: Scrubber, limits: ExecutorLimits
 ) -> ToolResult:
     """An answer that is no JSON: text as text, pictures as pictures, other bytes as a file."""
-    named = essence(response.header("content-type") or "")
+    said = response.header("content-type") or ""
+    named = essence(said) if scrubber.text(said) == said else "application/octet-stream"
     part: Text | Image | File
     structured: Json = None
     if not response.body:
@@ -133,6 +197,7 @@ def _plain(
         or named.endswith("+xml")
         or not named
         or is_json(named)
+        or "charset=" in said.lower()
     ):
         text = scrubber.text(response.text)
         structured = text
@@ -151,60 +216,3 @@ def _plain(
         status=response.status,
         untrusted=tool.spec.untrusted,
     )
-
-
-def _failed(
-    call: ToolCall,
-    tool: OpenApiTool,
-    response: "HttpResponse",
-    value: Json,
-    scrubber: Scrubber,
-    limits: ExecutorLimits,
-) -> ToolResult:
-    said = _message(value) if value is not None else scrubber.text(response.text).strip()
-    said = " ".join(said.split())[:_LONGEST_MESSAGE]
-    lines = [f"{tool.spec.endpoint} answered {response.status}{f': {said}' if said else '.'}"]
-    again = response.header("retry-after")
-    if again is not None and again.strip().isdecimal():
-        lines.append(f"It asks to wait {again.strip()} s.")
-    detail, _ = (
-        shown_json(value, limit=min(limits.max_shown, 4 * _LONGEST_MESSAGE))
-        if value is not None
-        else ("", False)
-    )
-    if detail and as_array(as_object(value).get("errors")):
-        lines.append(detail)
-    return ToolResult(
-        call_id=call.id,
-        name=call.name,
-        content=(Text(scrubber.text("\n".join(lines))),),
-        is_error=True,
-        structured=value,
-        error_code=code_of(response.status),
-        status=response.status,
-        untrusted=tool.spec.untrusted,
-    )
-
-
-def _message(value: Json) -> str:
-    """The API's own words, from the fields in which APIs say them."""
-    if isinstance(value, str):
-        return value
-    found = as_object(value)
-    for key in ("message", "error_description", "detail", "error", "title", "errors", "msg", "description"):
-        inner = found.get(key)
-        if isinstance(inner, list):
-            inner = next(iter(inner), None)
-        said = as_text(inner) if not isinstance(inner, dict) else _message(inner)
-        if said:
-            return said
-    return shown_json(value, limit=_LONGEST_MESSAGE)[0]
-
-
-def _difference(tool: OpenApiTool, response: "HttpResponse", value: Json, limits: ExecutorLimits) -> str:
-    """The first way in which an answer differs from what the document says, without its own words."""
-    if limits.check_answers == "ignore" or len(response.body) > limits.max_checked_bytes:
-        return ""
-    validator = tool.answer_validator(response.status)
-    problems = validator.problems(value) if validator is not None else ()
-    return problems[0].partition(" (got ")[0][:_LONGEST_NOTE] if problems else ""

@@ -1,15 +1,19 @@
 """Bodies: JSON, forms, multipart with files, text, bytes and XML, the same bytes for the same arguments."""
 
+import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from interlock_core.errors import InvalidRequestError
 from interlock_core.jsontypes import Json, JsonObject, as_object, as_text, dump_json
-from interlock_tools.execution._styles import encoded, plain_text, query_pairs
+from interlock_tools.execution._forms import body_of_form, text_pairs
+from interlock_tools.execution._styles import by_media_type, plain_text
 from interlock_tools.openapi._ir import Encoding
 from interlock_tools.openapi._plan import BodyPlan
+from interlock_tools.openapi._shape import is_json
 
 _LINE = b"\r\n"
+_CHARSET = re.compile(r";\s*charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,9 @@ def _value(plan: BodyPlan, arguments: JsonObject) -> tuple[Json, bool]:
 
 
 def _written(plan: BodyPlan, value: Json, to_xml: Callable[[Json], str]) -> SentBody:
+    if looks_like_file(value) and plan.ranged:
+        content, _, own = _file("body", value)
+        return SentBody(content, own or "application/octet-stream")
     match plan.form:
         case "json":
             return SentBody(dump_json(value).encode(), plan.media_type)
@@ -71,70 +78,82 @@ def _written(plan: BodyPlan, value: Json, to_xml: Callable[[Json], str]) -> Sent
             text = value if isinstance(value, str) else to_xml(value)
             return SentBody(text.encode(), plan.media_type)
         case "text":
-            named = plan.media_type if ";" in plan.media_type else f"{plan.media_type}; charset=utf-8"
-            return SentBody(plain_text(value).encode(), named)
+            return _text(plan.media_type, plain_text(value))
+
+
+def _text(media_type: str, text: str) -> SentBody:
+    """A text in the charset that its media type names, else in UTF-8."""
+    named = _CHARSET.search(media_type)
+    if named is None:
+        media_type = media_type if ";" in media_type else f"{media_type}; charset=utf-8"
+        return SentBody(text.encode(), media_type)
+    try:
+        return SentBody(text.encode(named[1]), media_type)
+    except (LookupError, UnicodeEncodeError) as exc:
+        raise InvalidRequestError(
+            f"The text cannot be written in {named[1][:40]}, which the document demands.",
+            field="body",
+            remedy="Send characters that it has.",
+        ) from exc
 
 
 def _form(plan: BodyPlan, value: Json) -> str:
-    if isinstance(value, str):
-        return value
-    pieces: list[str] = []
-    for name, item in as_object(value).items():
-        pieces.extend(_form_pairs(name, item, plan.encoding.get(name)))
-    return "&".join(pieces)
-
-
-def _form_pairs(name: str, value: Json, encoding: Encoding | None) -> list[str]:
-    """One property: by its style where the document gives one, else objects as JSON and lists repeated."""
-    if value is None:
-        return [f"{encoded(name)}="]
-    if encoding is not None and encoding.style is not None:
-        return query_pairs(
-            name,
-            value,
-            style=encoding.style,
-            explode=encoding.explode,
-            allow_reserved=encoding.allow_reserved,
-        )
-    if encoding is not None and encoding.content_type is not None and "json" in encoding.content_type:
-        return [f"{encoded(name)}={encoded(dump_json(value))}"]
-    if isinstance(value, list):
-        return [f"{encoded(name)}={encoded(plain_text(item))}" for item in value]
-    return [f"{encoded(name)}={encoded(plain_text(value))}"]
+    return value if isinstance(value, str) else body_of_form(as_object(value), plan.encoding)
 
 
 def _multipart(plan: BodyPlan, value: Json) -> SentBody:
-    parts: list[bytes] = []
-    for name, item in as_object(value).items():
-        encoding = plan.encoding.get(name)
-        whole = encoding is not None and (encoding.content_type or "").startswith("application/json")
-        items = item if isinstance(item, list) and not whole else [item]
-        parts.extend(_part(name, one, encoding, is_file=name in plan.files) for one in items)
+    if isinstance(value, list):
+        parts = [_part(None, one, _of_item(plan, number)) for number, one in enumerate(value)]
+    else:
+        parts = [
+            part
+            for name, item in as_object(value).items()
+            for part in _parts(name, item, plan.encoding.get(name), is_file=name in plan.files)
+        ]
     boundary = _boundary(parts)
     mark = f"--{boundary}".encode()
     content = b"".join(mark + _LINE + part + _LINE for part in parts) + mark + b"--" + _LINE
-    media_type = plan.media_type.partition(";")[0].strip()
+    media_type = _header_safe(plan.media_type).partition(";")[0].strip()
     return SentBody(content, f"{media_type}; boundary={boundary}")
 
 
-def _part(name: str, value: Json, encoding: Encoding | None, *, is_file: bool) -> bytes:
+def _of_item(plan: BodyPlan, number: int) -> Encoding | None:
+    return plan.encoding.get(str(number), plan.encoding.get("*"))
+
+
+def _parts(name: str, item: Json, encoding: Encoding | None, *, is_file: bool) -> list[bytes]:
+    """The parts of one property: by its style where it has one, a part for each item of a list, else one."""
+    if encoding is not None and encoding.style is not None and not is_file:
+        plain = replace(encoding, style=None, content_type=None)
+        return [_part(key, text, plain) for key, text in text_pairs(name, item, encoding)]
+    whole = encoding is not None and is_json(encoding.content_type or "")
+    items = item if isinstance(item, list) and not whole else [item]
+    return [_part(name, one, encoding, is_file=is_file) for one in items]
+
+
+def _part(name: str | None, value: Json, encoding: Encoding | None, *, is_file: bool = False) -> bytes:
+    """One part; without a name it is one of a list."""
     said = encoding.content_type if encoding is not None else None
     said = said.partition(",")[0].strip() if said is not None and "*" not in said else None
-    disposition = f'form-data; name="{_quotable(name)}"'
-    if is_file or _looks_like_file(value):
-        content, filename, own = _file(name, value)
-        disposition += f'; filename="{_quotable(filename or name)}"'
+    head = [] if name is None else [f'form-data; name="{_quotable(name)}"']
+    if is_file or looks_like_file(value):
+        content, filename, own = _file(name or "body", value)
+        if name is not None:
+            head.append(f'filename="{_quotable(filename or name)}"')
         media_type = own or said or "application/octet-stream"
     else:
-        content = plain_text(value).encode()
+        content = by_media_type(said or "", value).encode()
         media_type = said or ("application/json" if isinstance(value, dict | list) else "")
-    head = f"Content-Disposition: {disposition}"
+    lines = [f"Content-Disposition: {'; '.join(head)}"] if head else []
     if media_type:
-        head += f"\r\nContent-Type: {_header_safe(media_type)}"
-    return head.encode() + _LINE + _LINE + content
+        lines.append(f"Content-Type: {_header_safe(media_type)}")
+    if encoding is not None:
+        lines += [f"{_header_safe(key)}: {_header_safe(text)}" for key, text in encoding.headers]
+    return b"".join(line.encode() + _LINE for line in lines) + _LINE + content
 
 
-def _looks_like_file(value: Json) -> bool:
+def looks_like_file(value: Json) -> bool:
+    """Whether a value is the bytes of a file in base64, with a name and a media type."""
     return (
         isinstance(value, dict)
         and "base64" in value

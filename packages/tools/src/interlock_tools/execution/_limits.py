@@ -19,6 +19,11 @@ class ExecutorLimits:
         max_retry_after_s: Longest wait that an API may ask for; a longer one ends the call with the reason.
         breaker_failures: Failures in a row after which a tool is left alone for a while.
         breaker_cooldown_s: Seconds for which it is left alone.
+        max_pages: Most pages of an answer that one call gathers; with one, the next is only named.
+        max_items: Most elements that one call gathers; a page that has begun is kept whole.
+        cache_bytes: Memory for answers that HTTP's rules allow to keep, all documents of an executor
+            together; none are kept with 0.
+        kept_bytes: Memory for the last answers that a model was shown a part of; none are kept with 0.
     """
 
     timeout_s: float = 60.0
@@ -30,3 +35,7 @@ class ExecutorLimits:
     max_retry_after_s: float = 60.0
     breaker_failures: int = 5
     breaker_cooldown_s: float = 30.0
+    max_pages: int = 1
+    max_items: int = 1_000
+    cache_bytes: int = 8 * 1024 * 1024
+    kept_bytes: int = 8 * 1024 * 1024

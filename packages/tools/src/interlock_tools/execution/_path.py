@@ -1,18 +1,20 @@
 """Paths: a template and its values, and nothing a value holds can change where the path leads.
 
 Values are percent-encoded. Refused are values that some server on the way could read as a step up or as
-another path all the same: `..` between slashes, however often it was percent-encoded, control
-characters, and an empty value where something would be changed.
+another path all the same: `.` and `..` between slashes, however often they were percent-encoded, control
+characters, and an empty value where something would be changed. A template that does so itself is refused
+as well.
 """
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from interlock_core.errors import InvalidRequestError
 from interlock_core.jsontypes import Json
 from interlock_core.toolspec import Effect
-from interlock_tools.execution._styles import encoded, path_text, plain_text
+from interlock_tools.execution._styles import by_media_type, encoded, path_text, plain_text
 from interlock_tools.openapi._ir import Parameter
 from interlock_tools.openapi._read import template_name
 
@@ -22,6 +24,7 @@ _QUERY_SAFE = _LITERAL_SAFE + "?"
 _STEPS = re.compile(r"[/\\]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _DECODINGS = 4
+_TEMPLATES = 2_048
 
 
 def filled_path(
@@ -38,7 +41,9 @@ def filled_path(
         InvalidRequestError: A value is missing, or would change where the path leads.
     """
     path, _, query = template.partition("#")[0].partition("?")
-    segments = [_segment(raw, values, effect) for raw in _split(path)]
+    if _CONTROL.search(path):
+        raise _hostile(template)
+    segments = [_segment(raw, names, values, effect) for raw, names in _split(path)]
     filled = "/".join(segments)
     if not filled.startswith("/"):
         filled = f"/{filled}"
@@ -49,26 +54,43 @@ def filled_path(
     return filled, "".join(written)
 
 
-def _split(path: str) -> list[str]:
-    """Segments of a template; a slash inside an expression separates nothing."""
+@lru_cache(maxsize=_TEMPLATES)
+def _split(path: str) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Segments of a template, each with the names in it; a slash inside an expression separates nothing."""
     marked = _EXPRESSION.sub(lambda match: match[0].replace("/", "\0"), path)
-    return [segment.replace("\0", "/") for segment in marked.split("/")]
+    segments = (segment.replace("\0", "/") for segment in marked.split("/"))
+    return tuple((segment, tuple(_EXPRESSION.findall(segment))) for segment in segments)
 
 
-def _segment(raw: str, values: Mapping[str, tuple[Parameter, Json]], effect: Effect) -> str:
-    names = _EXPRESSION.findall(raw)
+@lru_cache(maxsize=_TEMPLATES)
+def _literal(raw: str) -> str:
+    if _climbs(raw):
+        raise _hostile(raw)
+    return _quoted(raw, _LITERAL_SAFE)
+
+
+def _segment(
+    raw: str, names: tuple[str, ...], values: Mapping[str, tuple[Parameter, Json]], effect: Effect
+) -> str:
     if not names:
-        return _quoted(raw, _LITERAL_SAFE)
+        return _literal(raw)
     text = ""
     rest = raw
     for name in names:
         literal, _, rest = rest.partition(f"{{{name}}}")
         text += _quoted(literal, _LITERAL_SAFE) + _value(name, values)
     text += _quoted(rest, _LITERAL_SAFE)
-    empty = all(values[template_name(name, values)][1] in ("", []) for name in names)
-    if unquote(text) == ".." or (unquote(text) in {"", "."} and not (empty and effect is Effect.READ)):
+    # Nothing is what a list or an object without members makes, where an empty text is meant too.
+    alone = raw == f"{{{names[0]}}}" and values[template_name(names[0], values)][1] in ("", [], {})
+    if _climbs(text) or (not text and not (alone and effect is Effect.READ)):
         raise _refused(names[0], "would change where the path leads")
     return text
+
+
+def _climbs(text: str) -> bool:
+    """Whether a segment could be read as a step, here or up, once it is decoded."""
+    steps = _STEPS.split(unquote(text))
+    return "." in steps or ".." in steps
 
 
 def _value(raw: str, values: Mapping[str, tuple[Parameter, Json]]) -> str:
@@ -76,14 +98,15 @@ def _value(raw: str, values: Mapping[str, tuple[Parameter, Json]]) -> str:
     if name not in values:
         raise _refused(name, "is missing")
     parameter, value = values[name]
-    _check(name, value)
+    if value is not None or parameter.media_type is None:
+        _check(name, value)
     if raw.startswith("+") and isinstance(value, str):
         steps = value.split("/")
         if any(step in {"", ".", ".."} for step in steps):
             raise _refused(name, "has an empty or dotted part between slashes")
         return "/".join(encoded(step) for step in steps)
     if parameter.media_type is not None:
-        return encoded(plain_text(value))
+        return encoded(by_media_type(parameter.media_type, value))
     return path_text(parameter, value)
 
 
@@ -120,6 +143,14 @@ def _check_text(name: str, text: str) -> None:
             return
         text = decoded
     raise _refused(name, "is percent-encoded too often")
+
+
+def _hostile(template: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"The document's path {template[:80]!r} holds a step up or a control character, so it is not called.",
+        field="path",
+        remedy="Use another operation.",
+    )
 
 
 def _quoted(text: str, safe: str) -> str:

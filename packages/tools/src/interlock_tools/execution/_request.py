@@ -3,22 +3,30 @@
 It is deterministic: the same arguments make the same bytes. Credentials are not part of it.
 """
 
+import re
 from collections.abc import Mapping
 
 from interlock_core.errors import InvalidRequestError
-from interlock_core.jsontypes import Json, JsonObject, dump_json
+from interlock_core.jsontypes import Json, JsonObject, as_array, as_object
 from interlock_core.toolspec import HttpRequest
 from interlock_tools.execution._bodies import SentBody, sent_body
+from interlock_tools.execution._forms import query_of_form
 from interlock_tools.execution._path import filled_path
 from interlock_tools.execution._servers import base_url
-from interlock_tools.execution._styles import cookie_pairs, encoded, header_text, plain_text, query_pairs
+from interlock_tools.execution._styles import by_media_type, cookie_pairs, encoded, header_text, query_pairs
 from interlock_tools.openapi._arguments import NOT_SENT
 from interlock_tools.openapi._convert import OpenApiTool
 from interlock_tools.openapi._ir import Parameter
-from interlock_tools.openapi._plan import RequestPlan, Slot
-from interlock_tools.openapi._shape import essence, is_json
+from interlock_tools.openapi._plan import BodyPlan, RequestPlan, Slot
+from interlock_tools.openapi._shape import essence, is_json, resolved
 
 _MOST_ACCEPTED = 4
+_LONGEST_HEADER = 16_384
+_NOT_IN_HEADERS = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\ud800-\udfff]")
+_SECOND_COOKIE = re.compile(r"[\s,][^\s,=]+=")
+"""What servers that part cookies at spaces or commas, as RFC 2965 did, read as another one."""
+
+_TOKEN = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)
 
 
 def completed(plan: RequestPlan, arguments: JsonObject) -> JsonObject:
@@ -63,9 +71,19 @@ def built_request(
     )
     pieces = [query] if query else []
     for slot, value in given:
-        pieces.extend(_query(slot.parameter, value))
+        _check_members(tool, slot, value, arguments)
+        written = _query(slot.parameter, value)
+        if (
+            value in ([], {})
+            and slot.parameter.required
+            and slot.parameter.location == "query"
+            and not written
+        ):
+            raise _nothing_to_send(slot.argument)
+        pieces.extend(written)
     body = None
     if plan.body is not None:
+        _check_form(tool, plan.body, arguments)
         body = sent_body(plan.body, arguments, to_xml=lambda value: _xml(tool, value))
     joined = "&".join(pieces)
     return HttpRequest(
@@ -76,35 +94,75 @@ def built_request(
     )
 
 
+def _check_form(tool: OpenApiTool, plan: BodyPlan, arguments: JsonObject) -> None:
+    """Refuse what is required and would not be there: a form has no way to write a list without items.
+
+    Raises:
+        InvalidRequestError: There is such a value.
+    """
+    if plan.form not in {"form", "multipart"}:
+        return
+    required = as_array(tool.parameters.get("required"))
+    for argument, name in plan.properties:
+        value = arguments.get(argument)
+        styled = name in plan.encoding and plan.encoding[name].style is not None
+        if argument in required and (value == [] or (value == {} and styled)):
+            raise _nothing_to_send(argument)
+
+
+def _nothing_to_send(argument: str) -> InvalidRequestError:
+    return InvalidRequestError(
+        f"{argument} is required, and of an empty list or object nothing would be sent.",
+        field=argument,
+        remedy="Give it at least one item or member.",
+    )
+
+
+def _check_members(tool: OpenApiTool, slot: Slot, value: Json, arguments: JsonObject) -> None:
+    """Refuse members of an object that would be sent under the name of another parameter.
+
+    Raises:
+        InvalidRequestError: Two values would stand under one name, or one where another's rules hold.
+    """
+    own = slot.parameter
+    spread = own.media_type is None and own.explode and own.style in {"form", "cookie"}
+    if not spread or not isinstance(value, dict) or own.location not in {"query", "cookie"}:
+        return
+    known = as_object(as_object(resolved(own.schema, tool.references)[0]).get("properties"))
+    for other in tool.plan.slots:
+        name = other.parameter.name
+        if other is slot or other.parameter.location != own.location or name not in value:
+            continue
+        if other.argument in arguments or name not in known:
+            raise InvalidRequestError(
+                f"{own.name} holds {name[:60]!r}, which is the name of another parameter.",
+                field=slot.argument,
+                remedy=f"Give it as the argument {other.argument} alone.",
+            )
+
+
 def _query(parameter: Parameter, value: Json) -> list[str]:
     if parameter.location == "querystring":
         return _whole_query(parameter, value)
     if parameter.location != "query":
         return []
     if parameter.media_type is not None:
-        return [f"{encoded(parameter.name)}={encoded(_by_media_type(parameter.media_type, value))}"]
+        return [f"{encoded(parameter.name)}={encoded(by_media_type(parameter.media_type, value))}"]
     return query_pairs(
         parameter.name,
         value,
         style=parameter.style,
         explode=parameter.explode,
         allow_reserved=parameter.allow_reserved,
+        nested=parameter.nested,
     )
 
 
 def _whole_query(parameter: Parameter, value: Json) -> list[str]:
     """The query as one value (3.2): a form's pairs, or the text of another media type."""
     if isinstance(value, dict) and not is_json(parameter.media_type or ""):
-        return [
-            piece
-            for key, item in value.items()
-            for piece in query_pairs(key, item, style="form", explode=True)
-        ]
-    return [encoded(_by_media_type(parameter.media_type or "text/plain", value))]
-
-
-def _by_media_type(media_type: str, value: Json) -> str:
-    return dump_json(value) if is_json(media_type) else plain_text(value)
+        return query_of_form(value, dict(parameter.encoding))
+    return [encoded(by_media_type(parameter.media_type or "text/plain", value))]
 
 
 def _headers(
@@ -115,9 +173,9 @@ def _headers(
     own: dict[str, str] = {}
     for slot, value in given:
         parameter = slot.parameter
-        if parameter.location == "cookie" and value is not None:
-            cookies.extend(_checked_cookie(piece) for piece in cookie_pairs(parameter, value))
-        elif parameter.location == "header" and value is not None:
+        if parameter.location == "cookie":
+            cookies.extend(_cookies(parameter, value))
+        elif parameter.location == "header" and (value is not None or parameter.media_type is not None):
             name = parameter.name.lower()
             if name in NOT_SENT:
                 continue
@@ -161,11 +219,17 @@ def _content_type(tool: OpenApiTool, wanted: str | None, body: SentBody) -> str:
 
 def _checked_header(parameter: Parameter, value: Json) -> str:
     text = (
-        _by_media_type(parameter.media_type, value)
+        by_media_type(parameter.media_type, value)
         if parameter.media_type is not None
         else header_text(parameter, value)
     )
-    if any(ord(c) < 32 or ord(c) == 127 or 0xD800 <= ord(c) <= 0xDFFF for c in text):
+    if len(text) > _LONGEST_HEADER:
+        raise InvalidRequestError(
+            f"The header {parameter.name} is longer than {_LONGEST_HEADER} characters.",
+            field=parameter.name,
+            remedy="Send less.",
+        )
+    if _NOT_IN_HEADERS.search(text):
         raise InvalidRequestError(
             f"The header {parameter.name} holds a line break or another control character.",
             field=parameter.name,
@@ -174,15 +238,40 @@ def _checked_header(parameter: Parameter, value: Json) -> str:
     return text
 
 
-def _checked_cookie(piece: str) -> str:
-    name = piece.partition("=")[0]
-    if any(ord(c) <= 32 or ord(c) >= 127 or c in ';"\\' for c in piece):
+def _cookies(parameter: Parameter, value: Json) -> list[str]:
+    if parameter.style != "deepObject":
+        _checked_cookie_name(parameter.name)
+    if parameter.media_type is not None:
+        pairs = [f"{encoded(parameter.name)}={encoded(by_media_type(parameter.media_type, value))}"]
+    else:
+        pairs = cookie_pairs(parameter, value) if value is not None else []
+    # What is of this style is told as it is; only what would end the cookie or the header cannot be.
+    raw = parameter.style == "cookie" and parameter.media_type is None
+    if raw and isinstance(value, dict):
+        for name in value:
+            _checked_cookie_name(name)
+    return [_checked_cookie(piece, forbidden=";" if raw else '; "\\') for piece in pairs]
+
+
+def _checked_cookie(piece: str, *, forbidden: str) -> str:
+    name, _, text = piece.partition("=")
+    _checked_cookie_name(name)
+    if any(ord(c) < 32 or ord(c) >= 127 or c in forbidden for c in text) or _SECOND_COOKIE.search(text):
         raise InvalidRequestError(
             f"The cookie {name[:60]} holds a character that no cookie has.",
             field=name[:60],
             remedy="Remove it.",
         )
     return piece
+
+
+def _checked_cookie_name(name: str) -> None:
+    if not _TOKEN.fullmatch(name):
+        raise InvalidRequestError(
+            f"{name[:60]!r} cannot be the name of a cookie.",
+            field=name[:60],
+            remedy="Use letters, digits and `-_.`.",
+        )
 
 
 def _xml(tool: OpenApiTool, value: Json) -> str:

@@ -2,26 +2,30 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 from interlock_core.clock import Clock
 from interlock_core.errors import EgressRefusedError, InterlockError, ProtocolError, UpstreamError
 from interlock_core.resilience import RetryPolicy, retry
 from interlock_core.toolspec import HttpRequest
-from interlock_tools.execution._limits import ExecutorLimits
+from interlock_tools.execution._allowance import UsedUpError, wait_asked
+from interlock_tools.execution._errand import Errand, Exchange
 
 if TYPE_CHECKING:
     from interlock_core.http import Egress, HttpClient, HttpResponse
 
-_IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"})
+IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE", "QUERY"})
+"""Methods whose requests may be made twice when nobody knows whether the first arrived."""
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _PASSING = frozenset({502, 503, 504})
 
 
-class _CircleError(ProtocolError):
-    """The API redirects for ever: asking again leads around again."""
+class _AstrayError(ProtocolError):
+    """The API redirects to where nobody can go, or for ever: asking again leads there again."""
 
     retryable = False
 
@@ -34,88 +38,127 @@ class _ComeBackError(UpstreamError):
         self.response = response
 
 
+class TimedClient:
+    """The exchange below all others: one request to the network, within its time and size.
+
+    Args:
+        client: Speaks HTTP, under its own egress rules.
+        clock: Tells the time.
+    """
+
+    def __init__(self, client: "HttpClient", *, clock: Clock) -> None:
+        self._client = client
+        self._clock = clock
+
+    async def send(self, request: HttpRequest, errand: Errand) -> "HttpResponse":
+        """One request, one answer.
+
+        Raises:
+            EgressRefusedError: The address may not be reached.
+            UpstreamError: No answer came, or one that is too long.
+        """
+        limits = errand.limits
+        left = limits.timeout_s
+        if errand.deadline is not None:
+            left = max(0.0, min(left, errand.deadline - self._clock.monotonic()))
+        return await self._client.send(request, timeout_s=left, max_body_bytes=limits.max_answer_bytes)
+
+
 class Sender:
     """Sends the requests of one document.
 
     Args:
-        client: Speaks HTTP, under its own egress rules.
-        egress: The same rules, to judge redirects by.
-        limits: Bounds of each call.
+        exchange: Sends one request.
+        egress: The same rules as the exchange's, to judge redirects by.
         clock: Tells the time.
         sleep: Waits that many seconds.
     """
 
     def __init__(
         self,
-        client: "HttpClient",
+        exchange: Exchange,
         egress: "Egress",
         *,
-        limits: ExecutorLimits,
         clock: Clock,
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._client = client
+        self._exchange = exchange
         self._egress = egress
-        self._limits = limits
         self._clock = clock
         self._sleep = sleep
 
-    async def send(self, request: HttpRequest, *, deadline: float | None) -> "HttpResponse":
+    async def send(self, request: HttpRequest, errand: Errand) -> "HttpResponse":
         """The answer to a request, after redirects and repetitions.
 
         What may have been done is not asked for again: a broken connection, a time-out and 502 or 504 are
-        repeated for idempotent methods only; 429, and 503 or 403 with the time to wait, for all, because
-        the API says that it did nothing.
+        repeated for idempotent methods and requests with an idempotency key only, and so is 503, which may
+        come of something on the way; 429, and 403 for a limit, for all: the API says that it did nothing.
+
+        307 and 308 make the same request again, 303 makes a `GET`, of which the errand takes a note. 301 and
+        302 lead on only what reads: nobody agrees on what becomes of a change, so nothing is made of it.
 
         Raises:
             EgressRefusedError: The address, or one that it redirects to, may not be reached.
             UpstreamError: No answer came.
         """
-        repeatable = request.method in _IDEMPOTENT
+        repeatable = errand.repeatable
 
-        async def attempt(_: int) -> "HttpResponse":
-            response = await self._followed(request, deadline)
+        async def attempt(number: int) -> "HttpResponse":
+            response = await self._followed(request, errand if number == 1 else replace(errand, waited=True))
+            if response.status < 400:
+                return response
             wait, again = _comes_back(response, repeatable=repeatable, now=self._clock.now())
             if again:
                 raise _ComeBackError(response, retry_after=wait)
             return response
 
         def may_repeat(error: InterlockError) -> bool:
-            return isinstance(error, _ComeBackError) or (repeatable and error.retryable)
+            return isinstance(error, _ComeBackError | UsedUpError) or (repeatable and error.retryable)
 
-        policy = RetryPolicy(attempts=self._limits.attempts, max_retry_after_s=self._limits.max_retry_after_s)
+        limits = errand.limits
+        policy = RetryPolicy(attempts=limits.attempts, max_retry_after_s=limits.max_retry_after_s)
         try:
             return await retry(
                 attempt,
                 policy=policy,
                 clock=self._clock,
                 sleep=self._sleep,
-                deadline=deadline,
+                deadline=errand.deadline,
                 retryable=may_repeat,
             )
         except _ComeBackError as error:
             return error.response
 
-    async def _followed(self, request: HttpRequest, deadline: float | None) -> "HttpResponse":
+    async def _followed(self, request: HttpRequest, errand: Errand) -> "HttpResponse":
         for _ in range(_MOST_REDIRECTS + 1):
-            response = await self._client.send(
-                request, timeout_s=self._time_left(deadline), max_body_bytes=self._limits.max_answer_bytes
-            )
-            location = response.header("location")
-            if response.status not in _REDIRECTS or not location:
+            response = await self._exchange.send(request, errand)
+            if response.status not in _REDIRECTS:
                 return response
-            request = self._redirected(request, response.status, location)
-        raise _CircleError(
+            location = response.header("location")
+            if not location:
+                return response
+            request = self._redirected(request, response.status, location, errand)
+        raise _AstrayError(
             "The API redirects in a circle.", field="location", remedy="Set base_url to its final address."
         )
 
-    def _redirected(self, request: HttpRequest, status: int, location: str) -> HttpRequest:
+    def _redirected(self, request: HttpRequest, status: int, location: str, errand: Errand) -> HttpRequest:
         from interlock_core.http import origin_of
 
-        onward = urldefrag(urljoin(request.url, location)).url
+        try:
+            onward = urldefrag(urljoin(request.url, location)).url
+        except ValueError:
+            raise _AstrayError(
+                "The API redirects to something that is no address.",
+                field="location",
+                remedy="Set base_url to its final address.",
+            ) from None
         self._egress.check(onward)
         origin = origin_of(onward)
         if origin != origin_of(request.url):
+            if request.method == "GET" and any(fnmatchcase(origin, pattern) for pattern in errand.redirects):
+                # Whatever the request carried was meant for the first origin alone.
+                return HttpRequest(method="GET", url=onward)
             raise EgressRefusedError(
                 f"The API redirects to {origin}, which is another origin, so nothing was sent there.",
                 field="location",
@@ -123,39 +166,26 @@ class Sender:
             )
         if status in {307, 308} or request.method in {"GET", "HEAD"}:
             return replace(request, url=onward)
+        if status != 303:
+            raise _AstrayError(
+                f"{request.method} was answered with {status}: it has moved within {origin}. It was not "
+                "made again there, because that could lose it.",
+                field="location",
+                remedy="The operator can set base_url to the address that the API has now.",
+                vendor_status=status,
+            )
+        path = urlsplit(onward).path
+        errand.notes.append(
+            f"[{request.method} was answered with 303 See Other: this is what GET {path} says.]"
+        )
         headers = tuple(pair for pair in request.headers if pair[0].lower() != "content-type")
         return HttpRequest(method="GET", url=onward, headers=headers)
 
-    def _time_left(self, deadline: float | None) -> float:
-        if deadline is None:
-            return self._limits.timeout_s
-        return max(0.0, min(self._limits.timeout_s, deadline - self._clock.monotonic()))
-
 
 def _comes_back(response: "HttpResponse", *, repeatable: bool, now: float) -> tuple[float | None, bool]:
-    """How long an answer asks to wait, and whether the request may be made again then."""
+    """How long a failed answer asks to wait, and whether the request may be made again then."""
     status = response.status
-    if status < 400:
-        return None, False
-    wait = _wait(response, now)
-    if status == 429 or (status in {403, 503} and wait is not None):
+    wait = wait_asked(response, now)
+    if status == 429 or (status == 403 and wait is not None):
         return wait, True
     return wait, status in _PASSING and repeatable
-
-
-def _wait(response: "HttpResponse", now: float) -> float | None:
-    """Seconds that an answer asks to wait: Retry-After, else the reset of a limit that is used up."""
-    asked = (response.header("retry-after") or "").strip()
-    if asked.isdecimal() and len(asked) < 10:
-        return float(asked)
-    if asked:
-        from email.utils import parsedate_to_datetime
-
-        try:
-            return max(0.0, parsedate_to_datetime(asked).timestamp() - now)
-        except ValueError:
-            return None
-    reset = (response.header("x-ratelimit-reset") or "").strip()
-    if response.header("x-ratelimit-remaining") == "0" and reset.isdecimal() and len(reset) < 12:
-        return max(0.0, int(reset) - now)
-    return None
