@@ -1,12 +1,15 @@
 """What each endpoint does: requests in, records changed, JSON out; no sockets, tokens or limits here."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 from urllib.parse import urlencode
 
 from interlock_core.jsontypes import Json, JsonObject
+from interlock_tools.testing._github_answer import Answer
+from interlock_tools.testing._github_code import code_answer
+from interlock_tools.testing._github_code_store import CodeStore
 from interlock_tools.testing._github_fields import ApiError, Fields, parse_object, whole_number
 from interlock_tools.testing._github_json import Renderer
 from interlock_tools.testing._github_search import search
@@ -19,15 +22,6 @@ _ANSWERED_STATES = {"open", "closed", "all"}
 _REASONS = {"completed", "not_planned", "duplicate", "reopened"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """A status, a JSON value, and the headers that belong to it."""
-
-    value: Json
-    status: int = 200
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-
-
 @dataclass(frozen=True, slots=True)
 class Repository:
     """One repository and everything its endpoints need.
@@ -37,12 +31,14 @@ class Repository:
         render: How they look.
         people: The logins that issues can be assigned to, in lower case, with their spelling.
         created_at: When it began.
+        code: Its branches, files, pull requests and workflows.
     """
 
     store: RepositoryStore
     render: Renderer
     people: Mapping[str, str]
     created_at: datetime
+    code: CodeStore
 
     def answer(self, request: Request) -> Answer:
         """Answer one request below `/repos/{owner}/{repo}` or at `/search/issues`.
@@ -54,6 +50,9 @@ class Repository:
             return self._search(request)
         rest = request.segments[3:]
         allowed: list[str] = []
+        code = code_answer(self.code, request, rest, self.render, self.store)
+        if code is not None:
+            return self.page(request, *code.rows) if code.rows is not None else code.answer
         for method, pattern, handler in _ROUTES:
             values = _match(pattern, rest)
             if values is None:
@@ -262,6 +261,35 @@ def _get_label(repository: Repository, _request: Request, values: tuple[str, ...
     return Answer(value=repository.render.label(label))
 
 
+def _update_label(repository: Repository, request: Request, values: tuple[str, ...]) -> Answer:
+    label = repository.store.label(values[0])
+    if label is None:
+        raise ApiError(404, "Not Found")
+    fields = Fields("Label", parse_object(request.body))
+    name = fields.text("new_name", most=50)
+    color = fields.color("color")
+    description = fields.text("description", most=100)
+    if name is not None and repository.store.label(name) not in {None, label}:
+        fields.problem("name", "already_exists")
+    fields.check()
+    changed = replace(
+        label,
+        name=name or label.name,
+        color=(color or label.color).lower(),
+        description=description if "description" in fields else label.description,
+    )
+    repository.store.put_label(label.name, changed)
+    return Answer(value=repository.render.label(changed))
+
+
+def _delete_label(repository: Repository, _request: Request, values: tuple[str, ...]) -> Answer:
+    label = repository.store.label(values[0])
+    if label is None:
+        raise ApiError(404, "Not Found")
+    repository.store.put_label(label.name, None)
+    return Answer(value=None, status=204)
+
+
 def _list_milestones(repository: Repository, request: Request, _values: tuple[str, ...]) -> Answer:
     filters = Fields("Milestone", {**request.query})
     state = filters.choice("state", _ANSWERED_STATES) or "open"
@@ -311,6 +339,8 @@ _ROUTES: tuple[tuple[str, str, _Handler], ...] = (
     ("GET", "labels", _list_labels),
     ("POST", "labels", _create_label),
     ("GET", "labels/*", _get_label),
+    ("PATCH", "labels/*", _update_label),
+    ("DELETE", "labels/*", _delete_label),
     ("GET", "milestones", _list_milestones),
     ("POST", "milestones", _create_milestone),
     ("GET", "milestones/*", _get_milestone),

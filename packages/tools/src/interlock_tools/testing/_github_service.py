@@ -104,6 +104,8 @@ class GitHubService:
         except ApiError as error:
             return json_response(error.status, error.as_json(), extra)
         response = json_response(answer.status, answer.value, {**extra, **answer.headers})
+        if answer.text is not None:
+            return Response(status=200, headers=response.headers, body=answer.text.encode())
         if request.method != "GET" or answer.status != 200:
             return response
         return self._conditional(request, response, resource)

@@ -82,6 +82,7 @@ class RepositoryStore:
 
     Args:
         now: The clock.
+        pull_requests: How many there are.
     """
 
     now: Callable[[], datetime]
@@ -89,6 +90,7 @@ class RepositoryStore:
     labels: dict[str, Label] = field(default_factory=dict[str, Label])
     milestones: dict[int, Milestone] = field(default_factory=dict[int, Milestone])
     comments: list[Comment] = field(default_factory=list[Comment])
+    pull_requests: int = 0
 
     def __post_init__(self) -> None:
         for name, color, description in DEFAULT_LABELS:
@@ -108,6 +110,17 @@ class RepositoryStore:
         self.labels[name.casefold()] = label
         return label
 
+    def put_label(self, name: str, label: Label | None) -> None:
+        """Put another label in the place of one, on every issue too; None takes it away."""
+        del self.labels[name.casefold()]
+        if label is not None:
+            self.labels[label.name.casefold()] = label
+        new = () if label is None else (label.name,)
+        for issue in list(self.issues.values()):
+            if name in issue.labels:
+                kept = tuple(one for held in issue.labels for one in (new if held == name else (held,)))
+                self.issues[issue.number] = replace(issue, labels=kept)
+
     def spelled(self, names: Iterable[str]) -> tuple[str, ...]:
         """The labels of these names, made where there are none, each once, as the repository spells them."""
         found = [self.label(name) or self.add_label(name) for name in names]
@@ -125,7 +138,7 @@ class RepositoryStore:
         """Open an issue under the next number."""
         moment = self.now()
         issue = Issue(
-            number=len(self.issues) + 1,
+            number=self.next_number(),
             title=title,
             body=body,
             labels=self.spelled(labels),
@@ -136,6 +149,10 @@ class RepositoryStore:
         )
         self.issues[issue.number] = issue
         return issue
+
+    def next_number(self) -> int:
+        """The number that comes next; issues and pull requests share them."""
+        return len(self.issues) + self.pull_requests + 1
 
     def save(self, issue: Issue) -> Issue:
         """Put a changed issue in the place of the old one, and date the change."""

@@ -6,11 +6,11 @@ async with GitHubStandIn(owner="acme", repo="notes") as github:
     assert [issue.title for issue in github.issues] == ["First"]
 ```
 
-It behaves as the documented API does for one repository: issues, labels, milestones, comments, search, the
-repository itself; 401, 403, 404, 422 with `errors`, `Link` pages, `ETag` and 304, rate limit headers. It
-keeps what it was sent (`requests`) and can be told what goes wrong next (`fail_next`, `limit_next`,
-`drop_next`, `hold_next`). It runs in a thread of its own, so it answers while the caller's thread or event
-loop is busy.
+It behaves as the documented API does for one repository: issues, labels, milestones, comments, search,
+branches, files, commits, pull requests, workflow runs, the repository itself; 401, 403, 404, 422 with
+`errors`, `Link` pages, `ETag` and 304, rate limit headers. It keeps what it was sent (`requests`) and can be
+told what goes wrong next (`fail_next`, `limit_next`, `drop_next`, `hold_next`). It runs in a thread of its
+own, so it answers while the caller's thread or event loop is busy.
 
 What it does not do: no persistence, no TLS, one repository, one user; organisations, reactions, locks and
 timelines are 404.
@@ -30,6 +30,7 @@ from types import FrameType, TracebackType
 from typing import Self
 
 from interlock_tools.testing._background import BackgroundServer
+from interlock_tools.testing._github_code_store import CodeStore
 from interlock_tools.testing._github_json import Renderer
 from interlock_tools.testing._github_routes import Repository
 from interlock_tools.testing._github_script import Fault, Hold, Script, SeenRequest, When
@@ -217,7 +218,7 @@ class GitHubStandIn:
         """
         self.url = self._server.bind()
         render = Renderer(self.url, self.owner, self.repo, self.owner)
-        repository = Repository(self._store, render, self._people, self._now())
+        repository = Repository(self._store, render, self._people, self._now(), CodeStore(self._now))
         self._service = GitHubService(
             repository=repository, token=self.token, rate_limit=self._rate_limit, now=self._now
         )
