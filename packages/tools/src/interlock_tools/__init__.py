@@ -4,32 +4,38 @@
 documents and of this process; `ToolExecutor` makes their calls.
 """
 
-from interlock_tools._builtin import builtin_document
+from interlock_tools._builtin import builtin_document, builtin_redirects
+from interlock_tools._documents import DocumentInfo, DocumentOptions, Reload
 from interlock_tools._executor import ToolExecutor
 from interlock_tools._handlers import Handler, RawHandler
-from interlock_tools._registry import DocumentInfo, DocumentOptions, Reload, ToolRegistry
+from interlock_tools._registry import ToolRegistry
 from interlock_tools._report import ConversionReport, DocumentReport, convert_documents
 from interlock_tools.execution._limits import ExecutorLimits
 from interlock_tools.openapi import (
     Conversion,
     ConvertOptions,
+    DocumentBundle,
     LoadedDocument,
     LoadLimits,
     OpenApiTool,
     Problem,
     Skipped,
     find_documents,
+    gather_document,
+    load_bundle,
     load_document,
     load_file,
     load_object,
     load_text,
     openapi_to_tool_specs,
+    regather_document,
 )
 
 __all__ = [
     "Conversion",
     "ConversionReport",
     "ConvertOptions",
+    "DocumentBundle",
     "DocumentInfo",
     "DocumentOptions",
     "DocumentReport",
@@ -45,11 +51,15 @@ __all__ = [
     "ToolExecutor",
     "ToolRegistry",
     "builtin_document",
+    "builtin_redirects",
     "convert_documents",
     "find_documents",
+    "gather_document",
+    "load_bundle",
     "load_document",
     "load_file",
     "load_object",
     "load_text",
     "openapi_to_tool_specs",
+    "regather_document",
 ]

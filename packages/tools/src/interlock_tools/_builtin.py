@@ -6,7 +6,25 @@ from interlock_core.errors import NotFoundError
 from interlock_core.nearest import suggestion
 
 _SPECS = Path(__file__).parent / "specs"
-_KNOWN = {"github": ("github-issues.yaml", "https://api.github.com")}
+_KNOWN = {
+    "github": ("github.yaml", "https://api.github.com"),
+    "sam_gov": ("sam-gov.yaml", "https://api.sam.gov"),
+}
+
+
+_REDIRECTS = {
+    "github": (
+        "https://codeload.github.com",
+        "https://objects.githubusercontent.com",
+        "https://*.actions.githubusercontent.com",
+        "https://*.blob.core.windows.net",
+    )
+}
+
+
+def builtin_redirects(name: str) -> tuple[str, ...]:
+    """Patterns of the origins that an API of a shipped document redirects to for archives and logs."""
+    return _REDIRECTS.get(name, ())
 
 
 def builtin_document(name: str) -> tuple[Path, str]:

@@ -7,31 +7,28 @@ from typing import TYPE_CHECKING
 
 from interlock_core.call import Call
 from interlock_core.clock import Clock, SystemClock
-from interlock_core.errors import (
-    ConfigurationError,
-    InterlockError,
-    OverloadedError,
-    RefusedError,
-    SchemaError,
-    UpstreamError,
-)
+from interlock_core.errors import InterlockError, RefusedError
 from interlock_core.jsontypes import Json, JsonObject
 from interlock_core.messages import Text, ToolCall, ToolResult
 from interlock_core.protocols import Prepared, SecretStore
-from interlock_core.resilience import Breaker
-from interlock_core.toolspec import HttpRequest
+from interlock_core.toolspec import Effect, HttpRequest, ToolSpec
+from interlock_tools._documents import Mounted
 from interlock_tools._handlers import InProcessTool
-from interlock_tools._registry import Mounted, ToolRegistry
-from interlock_tools.execution._answer import answered, failure
-from interlock_tools.execution._credentials import Scrubber, Wanted, wanted_credentials, with_credentials
+from interlock_tools._registry import ToolRegistry
+from interlock_tools.execution._authorised import Renew
+from interlock_tools.execution._calls import ApiCall, ApiCalls
+from interlock_tools.execution._explain import wrong_arguments
+from interlock_tools.execution._failures import failure
+from interlock_tools.execution._headers import with_headers
+from interlock_tools.execution._idempotency import with_key
+from interlock_tools.execution._kept import READER, READER_DESCRIPTION, READER_PARAMETERS, reader
 from interlock_tools.execution._limits import ExecutorLimits
 from interlock_tools.execution._request import built_request, completed
 from interlock_tools.execution._shorten import shown_json
 from interlock_tools.openapi._convert import OpenApiTool
 
 if TYPE_CHECKING:
-    from interlock_core.http import Egress, HttpClient, HttpResponse
-    from interlock_tools.execution._sending import Sender
+    from interlock_core.http import Egress
 
 _log = logging.getLogger(__name__)
 
@@ -56,6 +53,9 @@ class ToolExecutor:
         limits: Bounds of every call.
         clock: Tells the time.
         sleep: Waits that many seconds.
+        hide: Hides what must not be seen beside the credentials of a call, such as those of other tools, in
+            an answer of an API before it is shortened or kept.
+        renew: Replaces an access token that an API refused, such as `AccessTokens.renew`.
     """
 
     def __init__(
@@ -67,15 +67,45 @@ class ToolExecutor:
         limits: ExecutorLimits | None = None,
         clock: Clock | None = None,
         sleep: Callable[[float], Awaitable[None]] = _sleep,
+        hide: Callable[[Json], Json] | None = None,
+        renew: Renew | None = None,
     ) -> None:
         self._registry = registry
-        self._secrets = secrets
-        self._egress = egress
         self._limits = limits or ExecutorLimits()
-        self._clock = clock or SystemClock()
-        self._sleep = sleep
-        self._clients: dict[str, tuple[HttpClient, Sender]] = {}
-        self._breakers: dict[str, Breaker] = {}
+        self._calls = ApiCalls(
+            secrets=secrets,
+            egress=egress,
+            limits=self._limits,
+            clock=clock or SystemClock(),
+            sleep=sleep,
+            build=_request,
+            hide=hide,
+            renew=renew,
+        )
+
+    def offer_reader(self) -> ToolSpec:
+        """Offer `interlock.read_result` in the registry, and name it in answers that were shortened.
+
+        It reads what a model was not shown of an answer: for the principal and the run that got the answer,
+        for as long as it is among the last ones.
+
+        Raises:
+            InvalidRequestError: The name is taken.
+        """
+        read = reader(lambda: self._calls.kept, limit=self._limits.max_shown)
+
+        async def handler(arguments: JsonObject, context: Call) -> ToolResult:
+            return read(arguments, context)
+
+        self._calls.readable = True
+        return self._registry.register_raw(
+            handler,
+            name=READER,
+            description=READER_DESCRIPTION,
+            parameters=READER_PARAMETERS,
+            effect=Effect.READ,
+            untrusted=True,
+        )
 
     async def prepare(self, call: ToolCall, context: Call) -> Prepared:
         """Validate a call and build the exact request, without credentials, without sending it.
@@ -91,14 +121,13 @@ class ToolExecutor:
         tool = self._registry.tool(call.name)
         if isinstance(tool, InProcessTool):
             arguments = call.parsed()
-            self._registry.validator(call.name).check(arguments, what=f"the arguments of {call.name}")
+            problems = self._registry.validator(call.name).problems(arguments)
+            if problems:
+                raise wrong_arguments(call.name, tool.spec.parameters, problems)
             return Prepared(tool=tool.spec, arguments=arguments)
         mounted, entry = tool
-        arguments = _checked(entry, call)
-        request = built_request(
-            entry, arguments, base=mounted.options.base_url, variables=mounted.options.variables
-        )
-        return Prepared(tool=entry.spec, arguments=arguments, request=request)
+        arguments = _checked(entry, call, context)
+        return Prepared(tool=entry.spec, arguments=arguments, request=_request(entry, mounted, arguments))
 
     async def dry_run(self, call: ToolCall, context: Call) -> Prepared:
         """As `prepare`: exactly what would be sent, but for the credentials."""
@@ -112,129 +141,45 @@ class ToolExecutor:
         """
         try:
             prepared = await self.prepare(call, context)
-            tool = self._registry.tool(call.name)
-            if isinstance(tool, InProcessTool):
-                return await _run_here(tool, call, prepared.arguments, context)
-            assert prepared.request is not None
-            return await self._call_api(*tool, call, prepared.request, context)
         except RefusedError:
             raise
         except InterlockError as error:
             return failure(call, error)
+        try:
+            tool = self._registry.tool(call.name)
+            if isinstance(tool, InProcessTool):
+                return await _run_here(tool, call, prepared.arguments, context)
+            mounted, entry = tool
+            one = ApiCall(mounted=mounted, tool=entry, call=call, prepared=prepared, context=context)
+            return await self._calls.make(one)
+        except RefusedError:
+            raise
+        except InterlockError as error:
+            # From here on an error may quote the other side.
+            return failure(call, error, trusted=not prepared.tool.untrusted)
 
     async def aclose(self) -> None:
         """Close every connection. Closing twice does nothing."""
-        for client, _ in self._clients.values():
-            await client.aclose()
-        self._clients.clear()
-
-    async def _call_api(
-        self, mounted: Mounted, tool: OpenApiTool, call: ToolCall, request: HttpRequest, context: Call
-    ) -> ToolResult:
-        breaker = self._breaker(call.name)
-        if not breaker.allow():
-            raise OverloadedError(
-                f"{call.name} failed several times in a row, so it is left alone for now.",
-                remedy=f"Try again in {breaker.retry_after:.0f} s, or do without it.",
-                retry_after=breaker.retry_after,
-            )
-        try:
-            wanted = wanted_credentials(
-                tool, default=mounted.options.credential, named=mounted.options.credentials
-            )
-            request, scrubber = await self._with_credentials(mounted, wanted, request)
-            response = await self._sent(mounted, request, scrubber, context)
-        except UpstreamError:
-            breaker.failure()
-            raise
-        except BaseException:
-            breaker.abandon()
-            raise
-        if response.status >= 500:
-            breaker.failure()
-        else:
-            breaker.success()
-        result = answered(call, tool, response, scrubber, self._limits)
-        if response.status in {401, 403} and not wanted and tool.document.schemes:
-            hint = f"No credential is configured for {mounted.namespace}."
-            result = replace(result, content=(*result.content, Text(f"\n{hint}")))
-        return result
-
-    async def _sent(
-        self, mounted: Mounted, request: HttpRequest, scrubber: Scrubber, context: Call
-    ) -> "HttpResponse":
-        try:
-            return await self._sender(mounted).send(request, deadline=context.deadline)
-        except InterlockError as error:
-            error.message = scrubber.text(error.message)
-            error.args = (error.message,)
-            raise
-
-    async def _with_credentials(
-        self, mounted: Mounted, wanted: tuple[Wanted, ...], request: HttpRequest
-    ) -> tuple[HttpRequest, Scrubber]:
-        if not wanted:
-            return request, Scrubber(())
-        from interlock_core.http import origin_of
-
-        origin = origin_of(request.url)
-        if origin not in mounted.trusted_origins:
-            raise ConfigurationError(
-                f"The credential of {mounted.namespace} is not sent to {origin}: only the document names it.",
-                field=f"tools.{mounted.namespace}.base_url",
-                remedy="Set base_url to that address if it is the right one.",
-            )
-        if self._secrets is None:
-            raise ConfigurationError(
-                f"{mounted.namespace} needs a credential, and no store of secrets is given.",
-                field=f"tools.{mounted.namespace}.credential",
-                remedy="Open the executor with one.",
-            )
-        return await with_credentials(request, wanted, self._secrets)
-
-    def _sender(self, mounted: Mounted) -> "Sender":
-        """The sender for one document: it may reach what the operator wrote for that document alone."""
-        origin = mounted.written_origin
-        if origin not in self._clients:
-            from interlock_core.http import Egress, HttpClient
-            from interlock_tools.execution._sending import Sender
-
-            egress = self._egress or Egress()
-            if origin:
-                egress = egress.allow(origin)
-            client = HttpClient(egress=egress, clock=self._clock)
-            sender = Sender(client, egress, limits=self._limits, clock=self._clock, sleep=self._sleep)
-            self._clients[origin] = (client, sender)
-        return self._clients[origin][1]
-
-    def _breaker(self, name: str) -> Breaker:
-        if name not in self._breakers:
-            self._breakers[name] = Breaker(
-                failure_threshold=self._limits.breaker_failures,
-                cooldown_s=self._limits.breaker_cooldown_s,
-                clock=self._clock,
-                name=name,
-            )
-        return self._breakers[name]
+        await self._calls.aclose()
 
 
-def _checked(tool: OpenApiTool, call: ToolCall) -> JsonObject:
+def _request(tool: OpenApiTool, mounted: Mounted, arguments: JsonObject) -> HttpRequest:
+    """The request of valid arguments, with what the operator wrote for the document."""
+    options = mounted.options
+    request = built_request(tool, arguments, base=options.base_url, variables=options.variables)
+    return with_headers(request, options.headers) if options.headers else request
+
+
+def _checked(tool: OpenApiTool, call: ToolCall, context: Call) -> JsonObject:
     """The arguments of a call, completed and valid.
 
     Raises:
         SchemaError: They are not; the text names each place and what is known.
     """
-    arguments = completed(tool.plan, call.parsed())
+    arguments = with_key(tool, completed(tool.plan, call.parsed()), call, context)
     problems = tool.validator.problems(arguments)
     if problems:
-        known = tool.parameters.get("properties")
-        names = ", ".join(known) if isinstance(known, dict) else ""
-        raise SchemaError(
-            f"The arguments of {call.name} are not valid: {'; '.join(problems[:5])}.",
-            problems=problems,
-            field=problems[0].partition(": ")[0],
-            remedy=f"Known arguments: {names[:600]}." if names else "It takes no arguments.",
-        )
+        raise wrong_arguments(call.name, tool.parameters, problems)
     return arguments
 
 
@@ -253,7 +198,9 @@ async def _run_here(tool: InProcessTool, call: ToolCall, arguments: JsonObject, 
             error_code="error",
             untrusted=False,
         )
-    return value if isinstance(value, ToolResult) else _value_result(tool, call, value)
+    if isinstance(value, ToolResult):
+        return value if value.call_id else replace(value, call_id=call.id)
+    return _value_result(tool, call, value)
 
 
 def _value_result(tool: InProcessTool, call: ToolCall, value: Json) -> ToolResult:

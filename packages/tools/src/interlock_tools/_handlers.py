@@ -5,7 +5,7 @@ import enum
 import inspect
 import types
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import MISSING, dataclass
+from dataclasses import MISSING, dataclass, replace
 from typing import ForwardRef, Literal, Protocol, TypeAlias, Union, cast, get_args, get_origin, get_type_hints
 
 from interlock_core.call import Call
@@ -94,9 +94,11 @@ def raw_tool(
     parameters: JsonObject,
     effect: Effect = Effect.WRITE,
     category: str = "",
+    untrusted: bool = False,
 ) -> InProcessTool:
     """A tool from a function that takes its arguments as one object, with a schema of its own."""
-    return InProcessTool(_spec(name, description, parameters, effect, category), handler)
+    spec = _spec(name, description, parameters, effect, category)
+    return InProcessTool(replace(spec, untrusted=untrusted), handler)
 
 
 def _spec(name: str, description: str, schema: JsonObject, effect: Effect, category: str) -> ToolSpec:

@@ -1,138 +1,40 @@
 """The tools that exist: those of many documents, each under its namespace, and those of this process."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interlock_core.errors import InvalidRequestError, NotFoundError
 from interlock_core.jsontypes import JsonObject
 from interlock_core.nearest import suggestion
 from interlock_core.toolspec import Effect, ToolSpec
+from interlock_tools._documents import (
+    DocumentInfo,
+    DocumentOptions,
+    Mounted,
+    Reload,
+    as_asked,
+    converting,
+    difference,
+    mounted,
+)
 from interlock_tools._handlers import Handler, InProcessTool, RawHandler, raw_tool, typed_tool
-from interlock_tools._search import SearchIndex
-from interlock_tools.openapi._arguments import Wording
-from interlock_tools.openapi._convert import (
-    Conversion,
-    ConvertOptions,
-    OpenApiTool,
-    checked_namespace,
-    converted,
-)
-from interlock_tools.openapi._ir import Skipped
-from interlock_tools.openapi._load import (
-    LoadedDocument,
-    LoadLimits,
-    Source,
-    is_url,
-    load_document,
-    load_object,
-)
-from interlock_tools.openapi._problem import Problem
+from interlock_tools._shelf import IndexShelf
+from interlock_tools.openapi._bundle import DocumentBundle
+from interlock_tools.openapi._cache import DocumentCache
+from interlock_tools.openapi._convert import OpenApiTool, Progress, checked_namespace, converted
+from interlock_tools.openapi._describe import described
+from interlock_tools.openapi._gather import gather_document, regather_document
+from interlock_tools.openapi._kept import as_converted, converted_bundle
+from interlock_tools.openapi._load import LoadedDocument, load_object
+from interlock_tools.openapi._source import LoadLimits, Source
+from interlock_tools.retrieval import Embed, FoundTool, ToolFilter, ToolFinder
 
 if TYPE_CHECKING:
     from interlock_core.http import HttpClient
     from interlock_core.schema import Validator
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentOptions:
-    """What the operator writes about one document.
-
-    Attributes:
-        base_url: Address of the API in place of every server of the document; allowed exactly as written.
-        allow: Patterns of the operations to offer, by tool name, operation id or endpoint (`GET /users*`).
-        deny: Patterns of those not to offer, whatever `allow` says.
-        credential: Name of the secret for whichever security scheme the document has.
-        credentials: Name of the secret for each scheme by its name; `bearer`, `basic`, `header:NAME`,
-            `query:NAME` and `cookie:NAME` place one that the document does not describe.
-        credential_origins: Further origins that credentials may be sent to, beside that of `base_url` and
-            that of the document's own URL.
-        variables: Values of server variables.
-        trusted: Results carry nobody else's text.
-        max_tool_tokens: About the most tokens of one tool; deeper parts are folded above it.
-        wording: How long descriptions may be; shorter the more operations there are, unless given.
-    """
-
-    base_url: str = ""
-    allow: tuple[str, ...] = ("*",)
-    deny: tuple[str, ...] = ()
-    credential: str | None = None
-    credentials: Mapping[str, str] = field(default_factory=dict[str, str])
-    credential_origins: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict[str, str])
-    trusted: bool = False
-    max_tool_tokens: int | None = 4_000
-    wording: Wording | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DocumentInfo:
-    """What became of a document.
-
-    Attributes:
-        namespace: What stands before the dot of its tools' names.
-        source: What it was asked for by.
-        title: Its title.
-        version: Version of its form.
-        operations: How many operations it has.
-        tools: How many tools it gives.
-        excluded: How many operations the patterns leave out.
-        folded: How many tools show a model less than their whole schema.
-        skipped: Operations that could not become a tool, each with a reason.
-        problems: What was tolerated.
-    """
-
-    namespace: str
-    source: str
-    title: str
-    version: str
-    operations: int
-    tools: int
-    excluded: int
-    folded: int
-    skipped: tuple[Skipped, ...]
-    problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reload:
-    """What a reload changed, by names of tools.
-
-    Attributes:
-        info: The document as it is now.
-        added: Tools that are new.
-        changed: Tools that say something else than before.
-        removed: Tools that are gone.
-    """
-
-    info: DocumentInfo
-    added: tuple[str, ...]
-    changed: tuple[str, ...]
-    removed: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mounted:
-    """A document in a registry.
-
-    Attributes:
-        namespace: Its namespace.
-        source: Where it can be read again; None for one that was given as an object.
-        options: What the operator wrote about it.
-        tools: Its tools by name.
-        info: What became of it.
-        written_origin: Origin of `base_url`; empty when none was written.
-        trusted_origins: Origins that its credentials may be sent to. They stay when it is reloaded.
-    """
-
-    namespace: str
-    source: Source | None
-    options: DocumentOptions
-    tools: Mapping[str, OpenApiTool]
-    info: DocumentInfo
-    written_origin: str
-    trusted_origins: frozenset[str]
 
 
 class ToolRegistry:
@@ -141,26 +43,49 @@ class ToolRegistry:
     Args:
         client: Fetches documents from URLs, under its own egress rules; public addresses only by default.
         limits: How much a document may be.
+        cache: Folder in which what became of documents is kept, so that they are ready sooner the next time;
+            None for nowhere. A document is known by the hash of all its bytes.
+        progress: Told how far the conversion of a document is.
+        embed: Makes vectors of texts, so that tools are found by meaning too; None for words alone. It is
+            called for every tool at the first search, and once a search.
     """
 
-    def __init__(self, *, client: "HttpClient | None" = None, limits: LoadLimits | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        client: "HttpClient | None" = None,
+        limits: LoadLimits | None = None,
+        cache: Path | None = None,
+        progress: Progress | None = None,
+        embed: Embed | None = None,
+    ) -> None:
         self._client = client
+        self._progress = progress
         self._limits = limits or LoadLimits()
+        self._cache = DocumentCache(cache) if cache is not None else None
         self._mounted: dict[str, Mounted] = {}
         self._own: dict[str, InProcessTool] = {}
         self._validators: dict[str, Validator] = {}
         self._sorted: tuple[str, ...] | None = None
-        self._index: SearchIndex | None = None
+        self._finder = ToolFinder(
+            shelf=None if self._cache is None else IndexShelf(self._cache, self._made_of), embed=embed
+        )
 
     async def add(
-        self, source: Source, *, namespace: str | None = None, options: DocumentOptions | None = None
+        self,
+        source: Source,
+        *,
+        namespace: str | None = None,
+        options: DocumentOptions | None = None,
+        client: "HttpClient | None" = None,
     ) -> DocumentInfo:
-        """Read a document from a file or URL and offer its tools.
+        """Read a document from a file, folder, archive or URL and offer its tools.
 
         Args:
-            source: Path or URL.
+            source: Path or URL; a document inside an archive is named behind a `#`.
             namespace: What stands before the dot of each name; made of the title by default.
             options: What the operator writes about it.
+            client: Fetches this document in place of the registry's own client.
 
         Raises:
             NotFoundError: There is no such file.
@@ -170,8 +95,28 @@ class ToolRegistry:
         """
         if namespace is not None:
             self._check_free(checked_namespace(namespace))
-        loaded = await load_document(source, client=self._client, limits=self._limits)
-        return self._mount(loaded, source, namespace, options or DocumentOptions())
+        options = options or DocumentOptions()
+        bundle = await gather_document(
+            source, client=client or self._client, limits=self._limits, overlays=options.overlays
+        )
+        return self._mount_bundle(bundle, source, namespace, options)
+
+    def add_bundle(
+        self,
+        bundle: DocumentBundle,
+        *,
+        namespace: str | None = None,
+        options: DocumentOptions | None = None,
+    ) -> DocumentInfo:
+        """Offer the tools of a document whose files were gathered before. `replace` gives it new ones.
+
+        Raises:
+            InvalidRequestError: It is no OpenAPI document, or the namespace is taken.
+            EgressRefusedError: `base_url` is no plain address.
+        """
+        if namespace is not None:
+            self._check_free(checked_namespace(namespace))
+        return self._mount_bundle(bundle, None, namespace, options or DocumentOptions())
 
     def add_document(
         self,
@@ -188,11 +133,20 @@ class ToolRegistry:
         """
         if namespace is not None:
             self._check_free(checked_namespace(namespace))
+        options = options or DocumentOptions()
         loaded = document if isinstance(document, LoadedDocument) else load_object(document)
-        return self._mount(loaded, None, namespace, options or DocumentOptions())
+        conversion = converted(loaded, namespace=namespace, options=converting(options), taken=self._taken())
+        uri = as_asked(loaded.source, loaded.uri)
+        return self._mount(mounted(as_converted(conversion), None, options, uri=uri))
 
-    async def reload(self, namespace: str) -> Reload:
-        """Read a document again. When that fails, everything stays as it was.
+    async def reload(self, namespace: str, *, client: "HttpClient | None" = None) -> Reload:
+        """Read a document again. When that fails, everything stays as it was; calls under way go on.
+
+        A server is asked only for what has changed since it was read.
+
+        Args:
+            namespace: The document.
+            client: Fetches it in place of the registry's own client.
 
         Raises:
             NotFoundError: There is no such document, or its file is gone.
@@ -206,17 +160,32 @@ class ToolRegistry:
                 field="namespace",
                 remedy="Remove it and add it anew.",
             )
-        loaded = await load_document(old.source, client=self._client, limits=self._limits)
-        new = _mounted(loaded, old.source, namespace, old.options, trusted=old.trusted_origins)
+        bundle = await regather_document(
+            old.source,
+            old.versions,
+            client=client or self._client,
+            limits=self._limits,
+            overlays=old.options.overlays,
+        )
+        if bundle is None:
+            return Reload(info=old.info, added=(), changed=(), removed=())
+        return self.replace(namespace, bundle)
+
+    def replace(self, namespace: str, bundle: DocumentBundle) -> Reload:
+        """Give a document other files. When they cannot be read, everything stays as it was.
+
+        Raises:
+            NotFoundError: There is no such document.
+            InvalidRequestError: It is no OpenAPI document.
+        """
+        old = self._document(namespace)
+        if old.digest and bundle.digest == old.digest:
+            self._mounted[namespace] = replace(old, versions=bundle.versions)
+            return Reload(info=old.info, added=(), changed=(), removed=())
+        new = self._bundled(bundle, old.source, namespace, old.options, trusted=old.trusted_origins)
         self._mounted[namespace] = new
         self._changed()
-        both = old.tools.keys() & new.tools.keys()
-        return Reload(
-            info=new.info,
-            added=tuple(sorted(new.tools.keys() - old.tools.keys())),
-            changed=tuple(sorted(name for name in both if old.tools[name].spec != new.tools[name].spec)),
-            removed=tuple(sorted(old.tools.keys() - new.tools.keys())),
-        )
+        return difference(old, new)
 
     def remove(self, namespace: str) -> None:
         """Offer the tools of a document, or the functions under a namespace, no longer.
@@ -255,7 +224,7 @@ class ToolRegistry:
             ConfigurationError: A parameter's annotation is not known, or the name is no name.
             InvalidRequestError: The name is taken.
         """
-        return self._offer(
+        return self.offer(
             typed_tool(handler, name=name, description=description, effect=effect, category=category)
         )
 
@@ -268,14 +237,24 @@ class ToolRegistry:
         parameters: JsonObject,
         effect: Effect = Effect.WRITE,
         category: str = "",
+        untrusted: bool = False,
     ) -> ToolSpec:
         """Offer an async function that takes its arguments as one object, with a JSON Schema of its own.
+
+        Args:
+            handler: The function.
+            name: `namespace.operation`.
+            description: For the model.
+            parameters: JSON Schema of the arguments.
+            effect: What a call may do.
+            category: Grouping for people and permissions; the namespace unless given.
+            untrusted: Its results may carry other people's text, so they taint a run.
 
         Raises:
             ConfigurationError: The name is no name.
             InvalidRequestError: The name is taken, or the schema is none.
         """
-        return self._offer(
+        return self.offer(
             raw_tool(
                 handler,
                 name=name,
@@ -283,6 +262,7 @@ class ToolRegistry:
                 parameters=parameters,
                 effect=effect,
                 category=category,
+                untrusted=untrusted,
             )
         )
 
@@ -308,9 +288,12 @@ class ToolRegistry:
 
     def search(self, query: str, *, limit: int = 10) -> Sequence[ToolSpec]:
         """The tools that fit a query, best first; none when no word of it is known."""
-        if self._index is None:
-            self._index = SearchIndex(self.list())
-        return [self._spec(name) for name in self._index.search(query, limit=limit)]
+        return [found.tool for found in self.find(query, limit=limit)]
+
+    def find(self, query: str, *, limit: int = 10, where: ToolFilter | None = None) -> Sequence[FoundTool]:
+        """The tools that fit a query, best first, with how well; the index is made at the first search."""
+        groups = {namespace: made.tools for namespace, made in self._mounted.items()}
+        return self._finder.search({"": self._own} | groups, query, limit=limit, where=where)
 
     def tool(self, name: str) -> "InProcessTool | tuple[Mounted, OpenApiTool]":
         """A tool with what calling it needs.
@@ -337,6 +320,23 @@ class ToolRegistry:
         """
         found = self.tool(name)
         return found.spec.parameters if isinstance(found, InProcessTool) else found[1].parameters
+
+    def describe(self, name: str, pointer: str = "", *, max_tokens: int = 2_000) -> JsonObject:
+        """A part of a tool's schema with all that is said of it: what a model asks for when it was folded.
+
+        Args:
+            name: The tool.
+            pointer: JSON pointer into `parameters`; a step may also be the name of a property. Empty for
+                the whole.
+            max_tokens: About the most tokens of the answer; what is deeper is folded once more.
+
+        Raises:
+            NotFoundError: There is no such tool, or no such part; the remedy names the nearest.
+        """
+        found = self.tool(name)
+        if isinstance(found, InProcessTool):
+            return described(found.spec.parameters, pointer, max_tokens=max_tokens)
+        return found[1].described(pointer, max_tokens=max_tokens)
 
     def responses(self, name: str, *, status: int = 200) -> JsonObject | None:
         """JSON Schema of a tool's answer with this status, where its document describes one.
@@ -365,15 +365,54 @@ class ToolRegistry:
             self._validators[name] = validator(found.spec.parameters)
         return self._validators[name]
 
-    def _mount(
-        self, loaded: LoadedDocument, source: Source | None, namespace: str | None, options: DocumentOptions
+    def _mount_bundle(
+        self,
+        bundle: DocumentBundle,
+        source: Source | None,
+        namespace: str | None,
+        options: DocumentOptions,
     ) -> DocumentInfo:
-        mounted = _mounted(loaded, source, namespace, options, taken=self._taken())
-        self._mounted[mounted.namespace] = mounted
-        self._changed()
-        return mounted.info
+        if namespace is not None:
+            self._check_free(namespace)
+        return self._mount(self._bundled(bundle, source, namespace, options))
 
-    def _offer(self, tool: InProcessTool) -> ToolSpec:
+    def _bundled(
+        self,
+        bundle: DocumentBundle,
+        source: Source | None,
+        namespace: str | None,
+        options: DocumentOptions,
+        *,
+        trusted: frozenset[str] | None = None,
+    ) -> Mounted:
+        found = converted_bundle(
+            bundle,
+            namespace=namespace,
+            options=converting(options),
+            limits=self._limits,
+            cache=self._cache,
+            taken=self._taken() if namespace is None else (),
+            progress=self._progress,
+        )
+        made = mounted(found, source, options, uri=as_asked(bundle.source, bundle.uri), trusted=trusted)
+        return replace(made, digest=bundle.digest, versions=bundle.versions)
+
+    def _made_of(self, namespace: str) -> str:
+        """Names everything that the tools of a namespace were made of; empty when that is not known."""
+        known = self._mounted.get(namespace)
+        return known.key if known is not None else ""
+
+    def _mount(self, made: Mounted) -> DocumentInfo:
+        self._mounted[made.namespace] = made
+        self._changed()
+        return made.info
+
+    def offer(self, tool: InProcessTool) -> ToolSpec:
+        """Offer a tool that is made already.
+
+        Raises:
+            InvalidRequestError: The name is taken.
+        """
         name = tool.spec.name
         if name in self._own or tool.spec.namespace in self._mounted:
             raise InvalidRequestError(
@@ -394,7 +433,7 @@ class ToolRegistry:
 
     def _changed(self) -> None:
         self._sorted = None
-        self._index = None
+        self._finder.forget("")
 
     def _taken(self) -> set[str]:
         return {*self._mounted, *(tool.spec.namespace for tool in self._own.values())}
@@ -419,59 +458,3 @@ class ToolRegistry:
             field="namespace",
             remedy=suggestion(namespace, self._taken()),
         )
-
-
-def _mounted(
-    loaded: LoadedDocument,
-    source: Source | None,
-    namespace: str | None,
-    options: DocumentOptions,
-    *,
-    taken: Collection[str] = (),
-    trusted: frozenset[str] | None = None,
-) -> Mounted:
-    converting = ConvertOptions(
-        max_tool_tokens=options.max_tool_tokens,
-        wording=options.wording,
-        allow=options.allow or ("*",),
-        deny=options.deny,
-    )
-    conversion = converted(loaded, namespace=namespace, options=converting, taken=taken)
-    entries = conversion.entries
-    if options.trusted:
-        for entry in entries:
-            entry.spec = replace(entry.spec, untrusted=False)
-    written = _origin(options.base_url) if options.base_url else ""
-    if trusted is None:
-        named = [*options.credential_origins, options.base_url, loaded.uri]
-        trusted = frozenset(_origin(url) for url in named if is_url(url))
-    return Mounted(
-        namespace=conversion.namespace,
-        source=source,
-        options=options,
-        tools={entry.spec.name: entry for entry in entries},
-        info=_info(conversion),
-        written_origin=written,
-        trusted_origins=trusted,
-    )
-
-
-def _info(conversion: Conversion) -> DocumentInfo:
-    return DocumentInfo(
-        namespace=conversion.namespace,
-        source=conversion.source,
-        title=conversion.title,
-        version=conversion.version,
-        operations=conversion.operations,
-        tools=len(conversion),
-        excluded=conversion.excluded,
-        folded=conversion.folded,
-        skipped=conversion.skipped,
-        problems=conversion.problems,
-    )
-
-
-def _origin(url: str) -> str:
-    from interlock_core.http import origin_of
-
-    return origin_of(url)
