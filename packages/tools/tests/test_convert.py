@@ -210,8 +210,9 @@ def test_paths_that_are_no_objects_are_noted() -> None:
         document({"/a": [], "/b": {"get": {}}, "/c": None, "x-own": {"get": {}}})
     )
     assert len(conversion) == 1
-    assert "no object" in conversion.problems[0].message
-    assert len(openapi_to_tool_specs({"openapi": "3.1.0", "paths": []})) == 0
+    assert "no object" in conversion.skipped[0].reason
+    with pytest.raises(InvalidRequestError, match="`paths` is no object"):
+        openapi_to_tool_specs({"openapi": "3.1.0", "paths": []})
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from interlock_core import Json, JsonObject, ToolCall, ToolResult
 from interlock_core.errors import EgressRefusedError
+from interlock_core.http import Egress, HttpClient
 from interlock_core.testing import (
     Answer,
     LoopbackServer,
@@ -16,10 +17,20 @@ from interlock_core.testing import (
     json_answer,
     make_call,
 )
-from interlock_tools import DocumentOptions, ToolExecutor, ToolRegistry
+from interlock_tools import (
+    DocumentBundle,
+    DocumentOptions,
+    ToolExecutor,
+    ToolRegistry,
+    gather_document,
+    load_document,
+)
+
+pytestmark = pytest.mark.promise("O11", "O15")
 
 SECRET = "s3cr3t-value/with+odd=characters"
 SECRETS = {"one": SECRET, "two": "second-secret", "pair": "user:pass", "broken": "a\nb", "empty": " "}
+SECRETS["half"] = "abc\udcffdefgh"
 SCHEMES: JsonObject = {
     "header": {"type": "apiKey", "in": "header", "name": "X-Key"},
     "query": {"type": "apiKey", "in": "query", "name": "key"},
@@ -29,7 +40,7 @@ SCHEMES: JsonObject = {
     "flow": {"type": "oauth2", "flows": {}},
     "oidc": {"type": "openIdConnect", "openIdConnectUrl": "https://x.example"},
     "cert": {"type": "mutualTLS"},
-    "digest": {"type": "http", "scheme": "digest"},
+    "hawk": {"type": "http", "scheme": "Hawk"},
     "odd": {"type": "own"},
     "nowhere": {"type": "apiKey"},
 }
@@ -112,14 +123,25 @@ ALTERNATIVES: list[tuple[Json, dict[str, str], set[str]]] = [
     (None, {"bearer": "one"}, {"bearer"}),
     (None, {"header:X-Key": "one"}, {"header"}),
     ([{"bearer": []}], {"query:key": "one"}, {"query"}),
+    ([{"flow": ["read", "write"]}, {"header": []}], {"flow": "one", "header": "two"}, {"header"}),
+    (
+        [{"flow": ["write", "read"]}, {"oidc": ["read"], "header": []}],
+        {"flow": "one", "header": "two"},
+        {"bearer"},
+    ),
+    (
+        [{"header": [], "query": []}, {"bearer": []}],
+        {"header": "one", "query": "two", "bearer": "one"},
+        {"bearer"},
+    ),
 ]
 
 
 @pytest.mark.parametrize(("security", "credentials", "placed"), ALTERNATIVES)
-async def test_the_first_alternative_that_is_whole_counts(
+async def test_of_the_alternatives_that_are_whole_the_least_counts(
     security: Json, credentials: dict[str, str], placed: set[str]
 ) -> None:
-    """Schemes of one alternative are needed together; what the operator places himself comes on top."""
+    """Fewest scopes, then fewest schemes, then the first; what the operator places himself comes on top."""
     async with LoopbackServer() as server:
         result = await called(server, security, credentials=credentials)
         request = server.requests[0]
@@ -134,6 +156,38 @@ async def test_the_first_alternative_that_is_whole_counts(
     }
     assert not result.is_error
     assert found == placed
+
+
+OVERRIDES: list[tuple[Json, str | None, bool]] = [
+    (None, SECRET, False),
+    ([], None, False),
+    ([{"query": []}], None, True),
+    ([{}], None, False),
+]
+
+
+@pytest.mark.parametrize(("own", "key", "query"), OVERRIDES)
+async def test_an_operation_says_otherwise_than_its_document(own: Json, key: str | None, query: bool) -> None:
+    """Its own requirements take the place of the document's; an empty list means that it is open to all."""
+    operation: JsonObject = {"operationId": "x"}
+    if own is not None:
+        operation["security"] = own
+    document: JsonObject = {
+        "openapi": "3.1.0",
+        "paths": {"/x": {"get": operation}},
+        "components": {"securitySchemes": SCHEMES},
+        "security": [{"header": []}],
+    }
+    async with LoopbackServer() as server:
+        registry = ToolRegistry()
+        options = DocumentOptions(base_url=server.url, credentials={"header": "one", "query": "two"})
+        registry.add_document(document, namespace="n", options=options)
+        executor = ToolExecutor(registry, secrets=MemorySecrets(SECRETS))
+        await executor.execute(ToolCall(id="c", name="n.x"), make_call())
+        await executor.aclose()
+        (request,) = server.requests
+    assert request.header("x-key") == key
+    assert ("key=" in request.target) == query
 
 
 async def test_one_credential_is_not_used_for_two_things() -> None:
@@ -155,7 +209,7 @@ async def test_a_document_without_schemes_gets_a_bearer_token() -> None:
     ("scheme", "said"),
     [
         ("cert", "mutualTLS"),
-        ("digest", "HTTP scheme digest"),
+        ("hawk", "HTTP scheme hawk"),
         ("odd", "unknown type"),
         ("nowhere", "does not say where"),
     ],
@@ -320,3 +374,43 @@ async def test_a_credential_does_not_follow_a_redirect_to_another_origin(locatio
                 await called(server, [{"bearer": []}], credential="one")
         assert other.requests == []
         assert other.connections == 0
+
+
+async def test_a_document_that_was_moved_does_not_say_where_its_credential_goes() -> None:
+    """The operator named the address that was asked, not the one that its server led on to."""
+    document: JsonObject = {
+        "openapi": "3.1.0",
+        "info": {"title": "D"},
+        "servers": [{"url": "/"}],
+        "paths": {"/x": {"get": {"operationId": "x"}}},
+    }
+    async with LoopbackServer(lambda _: json_answer(document)) as other:
+        moved = Answer(status=302, headers=(("location", f"{other.url}/doc.json"),))
+        async with LoopbackServer(lambda _: moved) as asked:
+            egress = Egress(allowed_origins=[asked.url, other.url])
+            source = f"{asked.url}/doc.json"
+            async with HttpClient(egress=egress) as client:
+                bundle = await gather_document(source, client=client)
+                loaded = await load_document(source, client=client)
+                registry = ToolRegistry(client=client)
+                options = DocumentOptions(credential="one")
+                await registry.add(source, namespace="url", options=options)
+            stored = DocumentBundle.unpacked(bundle.packed())
+            registry.add_bundle(stored, namespace="bundle", options=options)
+            registry.add_document(loaded, namespace="loaded", options=options)
+            executor = ToolExecutor(registry, secrets=MemorySecrets(SECRETS), egress=egress)
+            for namespace in ("url", "bundle", "loaded"):
+                result = await executor.execute(ToolCall(id="c", name=f"{namespace}.x"), make_call())
+                assert (result.is_error, result.error_code) == (True, "configuration")
+            await executor.aclose()
+        assert {request.path for request in other.requests} == {"/doc.json"}
+
+
+@pytest.mark.parametrize("scheme", ["header", "query", "basic", "cookie"])
+async def test_a_secret_with_half_a_character_is_refused_without_being_told(scheme: str) -> None:
+    """As one is that was read as something else than UTF-8."""
+    async with LoopbackServer() as server:
+        result = await called(server, [{scheme: []}], credential="half")
+        assert server.requests == []
+    assert (result.is_error, result.error_code) == (True, "configuration")
+    assert "abc" not in repr(result)

@@ -339,7 +339,7 @@ def test_a_request_without_a_user_agent_is_refused(github: GitHubStandIn) -> Non
         f"{REPO}/issues/{'9' * 5000}",
         f"{REPO}/issues/..%2f1",
         f"{REPO}/issues/../issues",
-        f"{REPO}/pulls",
+        f"{REPO}/releases",
         "/",
         "/user",
     ],

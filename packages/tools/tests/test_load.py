@@ -1,6 +1,7 @@
 """Documents come from files, folders, URLs and objects, within limits, and reach no further than they may."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -71,7 +72,8 @@ def test_json_and_yaml_of_the_same_document_give_the_same_tools(tmp_path: Path) 
         ("openapi: [", "neither JSON nor YAML"),
         (b"\xff\xfe\x00\x01\x02", "no text"),
         (b"\x89PNG\r\n\x1a\n\x00\x00", "no text"),
-        (b"PK\x03\x04\x00\x00 text", "binary"),
+        (b"text \x00\x00 text", "binary"),
+        (b"PK\x03\x04\x00\x00 text", "damaged archive"),
     ],
 )
 def test_what_is_no_document_is_named_with_a_remedy(tmp_path: Path, content: str | bytes, said: str) -> None:
@@ -83,11 +85,11 @@ def test_what_is_no_document_is_named_with_a_remedy(tmp_path: Path, content: str
     assert caught.value.remedy
 
 
-def test_a_missing_file_and_a_folder_are_told_apart(tmp_path: Path) -> None:
+def test_a_missing_file_and_an_empty_folder_are_told_apart(tmp_path: Path) -> None:
     """Each has its own remedy."""
     with pytest.raises(NotFoundError, match="no file"):
         load_file(tmp_path / "absent.json")
-    with pytest.raises(InvalidRequestError, match="is a folder"):
+    with pytest.raises(NotFoundError, match="no OpenAPI document in"):
         load_file(tmp_path)
 
 
@@ -275,3 +277,85 @@ def test_the_parser_for_deep_json_refuses_what_the_standard_one_refuses(text: st
             parse_deep_json(text, max_depth=100)
         return
     assert parse_deep_json(text, max_depth=100) == expected
+
+
+def test_the_files_of_a_document_have_a_limit_together(tmp_path: Path) -> None:
+    """What is beyond it is not read, and costs the operations that need it."""
+    written(tmp_path, "large.json", {"Query": {"name": "q", "in": "query"}, "x": "x" * 2_000})
+    path = written(tmp_path, "api.json", referring("large.json#/Query"))
+    conversion = converted(load_file(path, limits=LoadLimits(max_total_bytes=1_000)))
+    assert "more than 1000 bytes" in conversion.skipped[0].reason
+
+
+def test_files_that_point_to_each_other_are_read_once(tmp_path: Path) -> None:
+    """However often they are named, in whatever order."""
+    parameter: Json = {"name": "q", "in": "query", "schema": {"$ref": "b.json#/Q"}}
+    written(tmp_path, "a.json", {"P": parameter, "more": [{"$ref": "b.json"}, {"$ref": "#/P"}]})
+    written(
+        tmp_path, "b.json", {"Q": {"type": "integer"}, "back": [{"$ref": "a.json"}, {"$ref": "api.json"}]}
+    )
+    path = written(tmp_path, "api.json", {**referring("a.json#/P"), "x": {"$ref": "b.json#/Q"}})
+    loaded = load_file(path)
+    assert len(loaded.files) == 3
+    assert converted(loaded).skipped == ()
+
+
+def test_a_broken_file_costs_only_what_needs_it(tmp_path: Path) -> None:
+    """The reason says what is wrong with it; what is tolerated in another is told with its name."""
+    written(tmp_path, "broken.json", "{")
+    path = written(tmp_path, "api.json", referring("broken.json#/Query"))
+    assert "is no JSON" in converted(load_file(path)).skipped[0].reason
+    written(tmp_path, "twice.json", '{"Q": 1, "Q": {"name": "q", "in": "query"}}')
+    written(tmp_path, "api.json", referring("twice.json#/Q"))
+    assert "twice.json" in load_file(path).problems[0].source
+
+
+@pytest.mark.parametrize(
+    ("reference", "said"),
+    [("a%00b.json#/Q", "lies outside"), ("http://[#/Q", "points to nothing"), ("pipe.json#/Q", "is no file")],
+)
+def test_a_name_that_no_file_can_have_costs_its_operation(tmp_path: Path, reference: str, said: str) -> None:
+    """And reading never waits for a pipe."""
+    os.mkfifo(tmp_path / "pipe.json")
+    path = written(tmp_path, "api.json", referring(reference))
+    assert said in converted(load_file(path)).skipped[0].reason
+
+
+def test_a_source_that_no_file_can_be_is_refused(tmp_path: Path) -> None:
+    """A name with a NUL in it, and a device."""
+    with pytest.raises(InvalidRequestError, match="cannot be read"):
+        load_file("a\0b.json")
+    with pytest.raises(InvalidRequestError, match="is no file"):
+        load_file("/dev/null")
+    assert find_documents(tmp_path) == ()
+
+
+def test_half_a_character_is_replaced_and_that_is_said() -> None:
+    """It could neither be sent nor stored; whole pairs and escaped backslashes stay."""
+    text = r'{"openapi": "3.1.0", "info": {"title": "a\ud800b \ud83d\ude00 \\ud800"}}'
+    loaded = load_text(text)
+    assert loaded.root["info"] == {"title": "a\ufffdb \U0001f600 \\ud800"}
+    assert "half of a character" in loaded.problems[0].message
+    assert load_text(text.replace(r"a\ud800b ", "")).problems == ()
+
+
+@pytest.mark.promise("O2")
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text(alphabet="openapi: 3.1.0{}[]\"'&*!|>-#~%@,\n\t\\ud8", max_size=120).map(str.encode),
+        JSON_VALUES.map(lambda value: json.dumps(value).encode()),
+        JSON_VALUES.map(lambda value: json.dumps({"openapi": "3.1.0", "paths": {"/x": value}}).encode()),
+        JSON_VALUES.map(
+            lambda value: json.dumps({"swagger": "2.0", "paths": {"/x": {"get": value}}}).encode()
+        ),
+    )
+)
+def test_whatever_the_bytes_are_they_are_read_or_refused(data: bytes) -> None:
+    """Nothing else comes of them: no crash, and a remedy with each refusal."""
+    refusal: InterlockError | None = None
+    try:
+        converted(load_text(data))
+    except InterlockError as error:
+        refusal = error
+    assert refusal is None or refusal.remedy

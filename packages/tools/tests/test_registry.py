@@ -1,14 +1,22 @@
 """A registry holds the tools of many documents and of this process, and changes while it runs."""
 
+import asyncio
 import json
 from pathlib import Path
 
 import pytest
 
-from interlock_core import Effect, Json, JsonObject
+from interlock_core import Effect, Json, JsonObject, ToolCall
 from interlock_core.errors import ConfigurationError, InterlockError, InvalidRequestError, NotFoundError
-from interlock_core.testing import Answer, LoopbackServer, client_for
-from interlock_tools import DocumentOptions, ToolRegistry, builtin_document
+from interlock_core.testing import (
+    Answer,
+    LoopbackServer,
+    ReceivedRequest,
+    client_for,
+    json_answer,
+    make_call,
+)
+from interlock_tools import DocumentBundle, DocumentOptions, ToolExecutor, ToolRegistry, builtin_document
 
 
 def document(*names: str, title: str = "Notes") -> JsonObject:
@@ -244,3 +252,72 @@ def test_a_name_of_a_function_must_be_a_tools_name() -> None:
     for name in ("run", "a.b.c", "a b.c", "a." + "x" * 80, "ä.b"):
         with pytest.raises(ConfigurationError, match="cannot be a tool's name"):
             ToolRegistry().register(run, name=name)
+
+
+@pytest.mark.promise("O1")
+async def test_a_server_is_asked_only_for_what_changed() -> None:
+    """With what it said of the version; while nothing changed, nothing is sent and nothing is read."""
+    served: dict[str, JsonObject] = {"": document("list_notes")}
+
+    def serve(request: ReceivedRequest) -> Answer:
+        tag = f'"{len(str(served))}"'
+        if request.header("if-none-match") == tag:
+            return Answer(status=304)
+        return Answer(headers=(("etag", tag),), body=json.dumps(served[""]).encode())
+
+    async with LoopbackServer(serve) as server, client_for(server) as client:
+        registry = ToolRegistry(client=client)
+        await registry.add(f"{server.url}/api.json", namespace="n")
+        same = await registry.reload("n")
+        assert (same.added, same.changed, same.removed) == ((), (), ())
+        assert len(server.requests) == 2
+        served[""] = document("list_notes", "read_note")
+        change = await registry.reload("n", client=client)
+        assert change.added == ("n.read_note",)
+        assert len(server.requests) == 4
+        assert [tool.name for tool in registry.list()] == ["n.list_notes", "n.read_note"]
+
+
+async def test_a_call_under_way_goes_on_while_its_document_is_read_again() -> None:
+    """It ends as it began, and the next call sees the document as it is now."""
+    reached, onward = asyncio.Event(), asyncio.Event()
+
+    async def serve(request: ReceivedRequest) -> Answer:
+        reached.set()
+        await onward.wait()
+        return json_answer({"path": request.path})
+
+    async with LoopbackServer(serve) as server:
+        registry = ToolRegistry()
+        registry.add_bundle(bundle("list_notes"), namespace="n", options=DocumentOptions(base_url=server.url))
+        executor = ToolExecutor(registry)
+        call = ToolCall(id="c", name="n.list_notes", arguments="{}")
+        under_way = asyncio.create_task(executor.execute(call, make_call()))
+        await reached.wait()
+        change = registry.replace("n", bundle("read_note"))
+        assert (change.added, change.removed) == (("n.read_note",), ("n.list_notes",))
+        onward.set()
+        assert "list_notes" in (await under_way).text
+        assert (await executor.execute(call, make_call())).is_error
+        await executor.aclose()
+
+
+@pytest.mark.promise("O2")
+def test_files_that_are_no_document_replace_nothing() -> None:
+    """Everything stays as it was; the same files change nothing either."""
+    registry = ToolRegistry()
+    registry.add_bundle(bundle("list_notes"), namespace="n")
+    with pytest.raises(InvalidRequestError):
+        registry.replace("n", DocumentBundle(source="s", uri="", files={"": b"[]"}))
+    assert [tool.name for tool in registry.list()] == ["n.list_notes"]
+    same = registry.replace("n", bundle("list_notes"))
+    assert (same.added, same.changed, same.removed) == ((), (), ())
+    with pytest.raises(NotFoundError):
+        registry.replace("m", bundle("list_notes"))
+    with pytest.raises(InvalidRequestError, match="taken"):
+        registry.add_bundle(bundle("list_notes"), namespace="n")
+
+
+def bundle(*operations: str) -> DocumentBundle:
+    """A document as its files."""
+    return DocumentBundle(source="s", uri="", files={"": json.dumps(document(*operations)).encode()})

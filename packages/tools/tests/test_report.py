@@ -1,12 +1,15 @@
 """The report says of each document what became of it, whatever it is."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from interlock_core import Json, ToolSpec
 from interlock_core.testing import Answer, LoopbackServer, client_for
-from interlock_tools import DocumentReport, convert_documents
+from interlock_tools import LoadLimits, convert_documents
 
 GOOD = '{"openapi": "3.0.0", "info": {"title": "Good"}, "paths": {"/a": {"get": {}, "put": 5}}}'
 
@@ -30,11 +33,12 @@ async def test_each_document_is_reported_in_the_order_given(tmp_path: Path) -> N
     (folder / "parts" / "b.json").write_text('{"get": {}}', encoding="utf-8")
     empty = tmp_path / "empty"
     empty.mkdir()
-    seen: list[DocumentReport] = []
+    seen: list[tuple[int, int]] = []
     report = await convert_documents(
-        [good, str(broken), str(tmp_path / "absent.json"), str(folder), str(empty)], progress=seen.append
+        [good, str(broken), str(tmp_path / "absent.json"), str(folder), str(empty)],
+        progress=lambda _, done, total: seen.append((done, total)),
     )
-    assert tuple(seen) == report.documents
+    assert seen == [(0, 1), (1, 1), (0, 1), (1, 1)]
     assert not report.ok
     assert [(one.ok, one.operations, len(one.tools)) for one in report.documents] == [
         (True, 2, 1),
@@ -61,6 +65,23 @@ async def test_each_document_is_reported_in_the_order_given(tmp_path: Path) -> N
     assert json.dumps(report.as_json())
 
 
+async def test_a_stop_is_heard_between_two_documents(tmp_path: Path) -> None:
+    """What is left of a folder is not converted first."""
+    for name in ("a.json", "b.json", "c.json"):
+        (tmp_path / name).write_text(GOOD, encoding="utf-8")
+    begun: list[str] = []
+
+    def stop(source: str, done: int, total: int) -> None:
+        if done == 0:
+            begun.append(source)
+            work.cancel()
+
+    work = asyncio.create_task(convert_documents([tmp_path], progress=stop))
+    with pytest.raises(asyncio.CancelledError):
+        await work
+    assert len(begun) == 1
+
+
 async def test_a_url_is_reported_as_it_was_given() -> None:
     """With what it gave or why it gave nothing."""
     async with LoopbackServer(lambda _: Answer(body=GOOD.encode())) as server, client_for(server) as client:
@@ -69,3 +90,13 @@ async def test_a_url_is_reported_as_it_was_given() -> None:
         assert report.documents[0].source == f"{server.url}/api.json?v=1"
         refused = await convert_documents([f"{server.url}/api.json"])
         assert "loopback" in str(refused.documents[0].error)
+
+
+async def test_a_document_of_a_folder_that_is_too_large_does_not_stop_the_others(tmp_path: Path) -> None:
+    """It is named with its reason; a link to nothing is no document."""
+    (tmp_path / "a.json").write_text('{"openapi": "3.1.0", "x": "' + "x" * 2_000 + '"}')
+    (tmp_path / "b.json").write_text('{"openapi": "3.1.0"}')
+    (tmp_path / "c.json").symlink_to(tmp_path / "absent.json")
+    report = await convert_documents([tmp_path], limits=LoadLimits(max_bytes=1_000))
+    assert [document.ok for document in report.documents] == [False, True]
+    assert "at most 1000" in str(report.documents[0].error)

@@ -3,6 +3,7 @@
 import pytest
 
 from interlock_core import Json, JsonObject, ToolCall
+from interlock_core.errors import ConfigurationError
 from interlock_core.testing import make_call
 from interlock_tools import DocumentOptions, ToolExecutor, ToolRegistry, load_text
 
@@ -110,3 +111,71 @@ async def test_a_relative_server_is_seen_from_where_the_document_came_from() -> 
         prepared = await ToolExecutor(registry).prepare(ToolCall(id="c", name=name), make_call())
         assert prepared.request is not None
         assert prepared.request.url == url
+
+
+STANDS: list[tuple[str, str, str, str | None]] = [
+    ("{scheme}://api.example", "https", "http", "http://api.example/x"),
+    ("http{s}://api.example", "s", "", "http://api.example/x"),
+    ("http{s}://api.example", "s", "s:/evil.example", None),
+    ("{address}", "https://api.example/v1", "http://other.example:8080/v2", "http://other.example:8080/v2/x"),
+    ("{address}", "https://api.example/v1", "https://u@other.example", None),
+    ("{address}", "https://api.example/v1", "file:///etc", None),
+    ("https://{host}/v1", "api.example", "other.example:8443", "https://other.example:8443/v1/x"),
+    ("https://{host}/v1", "api.example", "other.example:99999", None),
+    ("https://{host}/v1", "api.example", "other.example/v2", None),
+    ("https://{host}", "api.example/v1", "other.example/v2", "https://other.example/v2/x"),
+    ("https://{host}", "api.example/v1", "other.example/../v2", None),
+    ("https://{a}.example", "api", "other", "https://other.example/x"),
+    ("https://{a}.example", "api", "other:80", None),
+    ("https://api.example{rest}", "/v1", "/v2", "https://api.example/v2/x"),
+    ("https://api.example{rest}", "/v1", "", "https://api.example/x"),
+    ("https://api.example{rest}", "/v1", ".evil.example", None),
+    ("https://api.example:{port}", "443", "8443", "https://api.example:8443/x"),
+    ("https://api.example/{base}", "v1", "v1/eu", "https://api.example/v1/eu/x"),
+    ("https://api.example/{base}", "v1", "%252e%252e", None),
+    ("https://api.example/{base}", "v1", "%25252525252e", None),
+    ("https://api.example/{base}", "v1", "a%0a", None),
+]
+
+
+@pytest.mark.promise("O8")
+@pytest.mark.parametrize(("url", "default", "value", "expected"), STANDS)
+async def test_a_value_of_a_server_variable_stays_in_its_place(
+    url: str, default: str, value: str, expected: str | None
+) -> None:
+    """What fits is taken as it is; what would lead elsewhere is the operator's error."""
+    name = url[url.index("{") + 1 : url.index("}")]
+    document: JsonObject = {
+        "openapi": "3.1.0",
+        "info": {"title": "V"},
+        "servers": [{"url": url, "variables": {name: {"default": default}}}],
+        "paths": {"/x": {"get": {"operationId": "x"}}},
+    }
+    registry = ToolRegistry()
+    registry.add_document(document, namespace="n", options=DocumentOptions(variables={name: value}))
+    call = ToolCall(id="c", name="n.x")
+    if expected is None:
+        with pytest.raises(ConfigurationError, match="cannot stand in its place"):
+            await ToolExecutor(registry).prepare(call, make_call())
+        return
+    prepared = await ToolExecutor(registry).prepare(call, make_call())
+    assert prepared.request is not None
+    assert prepared.request.url == expected
+
+
+@pytest.mark.promise("O8")
+@pytest.mark.parametrize(
+    "url", ["https://api.example#@evil.example", "https://[::1", "https://a\uff0fb.example"]
+)
+async def test_a_server_that_readers_could_read_differently_is_refused(url: str) -> None:
+    """As an error that names what to set, never as a crash."""
+    registry = ToolRegistry()
+    document: JsonObject = {
+        "openapi": "3.1.0",
+        "info": {"title": "V"},
+        "servers": [{"url": url}],
+        "paths": {"/x": {"get": {"operationId": "x"}}},
+    }
+    registry.add_document(document, namespace="n")
+    with pytest.raises(ConfigurationError, match="reads the same way"):
+        await ToolExecutor(registry).prepare(ToolCall(id="c", name="n.x"), make_call())

@@ -215,9 +215,11 @@ async def test_xml_follows_the_hints_of_the_schema(send: Send) -> None:
         components={"schemas": {"Pet": pet, "Tag": tag}},
     )
     assert received.body.decode() == (
-        '<?xml version="1.0" encoding="UTF-8"?><p:pet xmlns:p="https://x.example/pet" id="7">'
+        '<?xml version="1.0" encoding="UTF-8"?><p:pet xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        'xmlns:p="https://x.example/pet" id="7">'
         "<given-name>&lt;Rex&gt; &amp; 'co'</given-name><photo>a</photo><photo>b</photo>"
-        "<tags><tag><label>x</label></tag></tags><note></note><_1_odd_name>y</_1_odd_name></p:pet>"
+        '<tags><tag><label>x</label></tag></tags><note xsi:nil="true"></note>'
+        "<_1_odd_name>y</_1_odd_name></p:pet>"
     )
     assert received.header("content-type") == "application/xml"
 

@@ -37,11 +37,9 @@ PATHS: list[tuple[str | None, bool | None, Json, str]] = [
     ("simple", True, "blue", "blue"),
     ("simple", True, ARRAY, "blue,black,brown"),
     ("simple", True, OBJECT, "R=100,G=200,B=150"),
-    ("label", False, "", "."),
     ("label", False, "blue", ".blue"),
     ("label", False, ARRAY, ".blue,black,brown"),
     ("label", False, OBJECT, ".R,100,G,200,B,150"),
-    ("label", True, "", "."),
     ("label", True, "blue", ".blue"),
     ("label", True, ARRAY, ".blue.black.brown"),
     ("label", True, OBJECT, ".R=100.G=200.B=150"),
@@ -123,7 +121,6 @@ QUERIES: list[tuple[str | None, bool | None, Json, str]] = [
     (None, None, "日本", "color=%E6%97%A5%E6%9C%AC"),
     (None, False, ["a,b", "c"], "color=a%2Cb,c"),
     (None, None, [{"a": 1}], "color=%7B%22a%22%3A1%7D"),
-    ("unknown", None, "blue", "color=blue"),
 ]
 
 

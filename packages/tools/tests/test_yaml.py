@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from interlock_core import Json
 from interlock_core.errors import InvalidRequestError
 from interlock_tools.openapi import LoadLimits, load_text
-from interlock_tools.openapi._load import parse
+from interlock_tools.openapi._text import parse
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -45,7 +45,6 @@ def read(text: str, *, max_depth: int = 5_000) -> Json:
         ("'5'", "5"),
         ("!!str 5", "5"),
         ("!!int '5'", 5),
-        ("!own text", "text"),
     ],
 )
 def test_plain_scalars_mean_what_yaml_1_2_says(text: str, value: Json) -> None:
@@ -118,11 +117,21 @@ def test_a_tag_makes_no_object() -> None:
         load_text("openapi: !!python/object/apply:os.system ['touch owned']\n")
 
 
-def test_only_the_first_document_is_read_and_that_is_said() -> None:
-    """A second document in the same text is noted."""
-    value, problems = parse(b"a: 1\n---\nb: 2\n", source="text", limits=LoadLimits())
+def test_a_second_document_is_refused_and_an_empty_one_noted() -> None:
+    """Nobody says which of two documents is meant; a marker at the end is no second one."""
+    with pytest.raises(InvalidRequestError, match="line 2: a second YAML document begins"):
+        parse(b"a: 1\n---\nb: 2\n", source="text", limits=LoadLimits())
+    value, problems = parse(b"a: 1\n---\n", source="text", limits=LoadLimits())
     assert value == {"a": 1}
-    assert "first YAML document" in problems[0].message
+    assert "empty YAML document" in problems[0].message
+
+
+def test_a_tag_that_is_not_yamls_own_is_refused() -> None:
+    """What it would mean is known only to another program; YAML's own and the plain mark are read."""
+    with pytest.raises(InvalidRequestError, match=r"line 1: the tag !include is none"):
+        load_text("openapi: !include /etc/passwd\n")
+    value, _ = parse(b"b: !!str 2\n", source="text", limits=LoadLimits())
+    assert value == {"b": "2"}
 
 
 def test_repeated_keys_are_noted_in_yaml_and_json() -> None:
