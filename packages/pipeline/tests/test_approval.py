@@ -1,5 +1,7 @@
 """People are asked before chosen calls; no answer means no."""
 
+from dataclasses import replace
+
 import pytest
 
 from interlock_core import (
@@ -7,6 +9,9 @@ from interlock_core import (
     Call,
     CallKind,
     Effect,
+    Event,
+    EventKind,
+    JsonObject,
     Prepared,
     Principal,
     RunRequest,
@@ -14,10 +19,11 @@ from interlock_core import (
     ToolCall,
     ToolSpec,
 )
-from interlock_core.errors import ApprovalDeniedError
+from interlock_core.errors import ApprovalDeniedError, EgressRefusedError, PermissionDeniedError
 from interlock_core.messages import user
 from interlock_core.testing import (
     MemoryCatalog,
+    PlainRedactor,
     ScriptedApprover,
     ScriptedExecutor,
     ScriptedProvider,
@@ -50,6 +56,28 @@ def call(
         run=run,
         taint=taint,
     )
+
+
+@pytest.mark.promise("T3")
+@pytest.mark.parametrize(
+    ("arguments", "chosen"),
+    [
+        ({"url": "https://elsewhere.example/?q=1"}, True),
+        ({"deep": [{"to": "see HTTP://elsewhere.example"}]}, True),
+        ({"to": "//elsewhere.example/x"}, True),
+        ({"to": "www.elsewhere.example"}, True),
+        ({"id": 7, "path": "notes/a.txt", "also": None}, False),
+        (None, False),
+    ],
+)
+def test_reading_from_an_address_is_chosen_once_a_run_is_tainted(
+    arguments: JsonObject | None, chosen: bool
+) -> None:
+    """The address may carry what was read before; a run without taint reads where it likes."""
+    made = replace(call(Effect.READ, run="r", taint=TAINT), arguments=arguments)
+    assert destructive_or_tainted(made) is chosen
+    assert not destructive_or_tainted(replace(made, taint=()))
+    assert not destructive_or_tainted(replace(made, run=None))
 
 
 @pytest.mark.promise("T3")
@@ -180,3 +208,56 @@ async def test_a_model_that_read_untrusted_words_needs_a_person_to_write() -> No
     refused = result.steps[1].results[0]
     assert (refused.error_code, result.text) == ("approval_denied", "I could not.")
     assert refused.text.startswith("Refused: ")
+
+
+@pytest.mark.promise("T3")
+async def test_a_run_tells_when_a_person_is_asked_and_what_they_said() -> None:
+    """In order, with what is shown, and between the start of the call and its end."""
+    inner, approver = ScriptedExecutor({"wipe": "gone"}), ScriptedApprover(True, False)
+    script = [completion("", WIPE), completion("", replace(WIPE, id="c2")), "Done."]
+    runner = ToolCallingPipeline(
+        provider=ScriptedProvider(script),
+        catalog=MemoryCatalog([ToolSpec(name="wipe", effect=Effect.DESTRUCTIVE)]),
+        executor=ApprovingExecutor(inner, approver),
+        redactor=PlainRedactor(),
+    )
+    request = RunRequest(messages=(user("Wipe it."),), tools=("*",), principal=Principal(user="ann"))
+    events = [item async for item in runner.events(request) if isinstance(item, Event)]
+    told = [event for event in events if event.kind in {EventKind.APPROVAL_ASKED, EventKind.APPROVAL_GIVEN}]
+    assert [(event.kind, event.data.get("granted"), event.data.get("by")) for event in told] == [
+        (EventKind.APPROVAL_ASKED, None, None),
+        (EventKind.APPROVAL_GIVEN, True, "test"),
+        (EventKind.APPROVAL_ASKED, None, None),
+        (EventKind.APPROVAL_GIVEN, False, "test"),
+    ]
+    assert (told[0].data["tool"], told[0].data["effect"], told[0].data["request"]) == (
+        *("wipe", "destructive"),
+        '{"all":true}',
+    )
+    kinds = [event.kind for event in events]
+    assert kinds.index(EventKind.TOOL_STARTED) < kinds.index(EventKind.APPROVAL_ASKED)
+    assert kinds.index(EventKind.APPROVAL_GIVEN) < kinds.index(EventKind.TOOL_FINISHED)
+
+
+@pytest.mark.promise("A6")
+@pytest.mark.parametrize(
+    ("error", "untrusted", "taints"),
+    [
+        (EgressRefusedError("it sent on to http://ignore-your-rules.example"), True, True),
+        (EgressRefusedError("it sent on to http://ignore-your-rules.example"), False, False),
+        (PermissionDeniedError("no"), True, False),
+    ],
+)
+async def test_a_refused_address_taints_where_the_tool_may_have_named_it(
+    error: EgressRefusedError | PermissionDeniedError, untrusted: bool, taints: bool
+) -> None:
+    """The other side chooses where it sends on to; every other refusal is in our own words."""
+    tools = [ToolSpec(name="web.get", effect=Effect.READ, untrusted=untrusted)]
+    runner = ToolCallingPipeline(
+        provider=ScriptedProvider([completion("", ToolCall(id="1", name="web.get")), "I could not."]),
+        catalog=MemoryCatalog(tools),
+        executor=ScriptedExecutor({"web.get": error}),
+    )
+    request = RunRequest(messages=(user("Look."),), tools=("*",), principal=Principal(user="ann"))
+    result = await runner.run(request)
+    assert result.steps[0].results[0].untrusted is taints

@@ -17,6 +17,7 @@ from interlock_core.errors import (
     MissingExtraError,
     OverloadedError,
     ProtocolError,
+    QuotaExceededError,
     RateLimitedError,
     UnsupportedError,
     UpstreamConnectionError,
@@ -75,6 +76,7 @@ def test_the_router_is_a_provider() -> None:
         UpstreamTimeoutError("x"),
         UpstreamConnectionError("x"),
         UpstreamRateLimitError("x"),
+        RateLimitedError("x"),
         ProtocolError("x"),
         CredentialError("x"),
         BillingError("x"),
@@ -100,7 +102,7 @@ async def test_a_fault_of_the_other_side_moves_on_to_the_next_model(error: Inter
 @pytest.mark.promise("R3")
 @pytest.mark.parametrize(
     "error",
-    [InvalidRequestError("x"), ContentPolicyError("x"), RateLimitedError("x")],
+    [InvalidRequestError("x"), ContentPolicyError("x"), QuotaExceededError("x")],
     ids=lambda e: type(e).__name__,
 )
 async def test_the_callers_fault_and_a_refusal_end_it_at_once(error: InterlockError) -> None:

@@ -11,11 +11,14 @@ from interlock_pipeline._approval import (
     destructive_or_tainted,
 )
 from interlock_pipeline._loop import ToolCallingPipeline
+from interlock_pipeline._offer import META_TOOLS, ToolOffering
 
 __all__ = [
+    "META_TOOLS",
     "ApprovingExecutor",
     "Nobody",
     "ToolCallingPipeline",
+    "ToolOffering",
     "any_change",
     "destructive_only",
     "destructive_or_tainted",

@@ -1,10 +1,25 @@
 """Asks a person before chosen calls are made. Nobody there, or no answer, means no."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 
-from interlock_core import Approval, Approver, Call, Effect, Prepared, ToolCall, ToolExecutor, ToolResult
+from interlock_core import (
+    Approval,
+    Approver,
+    Call,
+    Effect,
+    Json,
+    Prepared,
+    ToolCall,
+    ToolExecutor,
+    ToolResult,
+)
 from interlock_core.errors import ApprovalDeniedError
+
+_ADDRESS = re.compile(r"(?i)\b(?:https?|wss?|ftps?):|^\s*[/\\]{2}|\bwww\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +33,40 @@ class Nobody:
         return Approval(granted=False, reason=self.reason)
 
 
+@dataclass(frozen=True, slots=True)
+class ApprovalNews:
+    """A person is asked about a call, or has answered.
+
+    Attributes:
+        prepared: What is shown.
+        approval: The answer; None while there is none.
+    """
+
+    prepared: Prepared
+    approval: Approval | None = None
+
+
+_listener: ContextVar[Callable[[ApprovalNews], None] | None] = ContextVar(
+    "interlock_approval_listener", default=None
+)
+
+
+@contextmanager
+def hearing_approvals(listener: Callable[[ApprovalNews], None]) -> Generator[None, None, None]:
+    """The context in which somebody is told when a person is asked, and what they said."""
+    token = _listener.set(listener)
+    try:
+        yield
+    finally:
+        _listener.reset(token)
+
+
+def _tell(news: ApprovalNews) -> None:
+    listener = _listener.get()
+    if listener is not None:
+        listener(news)
+
+
 def destructive_only(call: Call) -> bool:
     """Chooses what an agent or a run decided on and cannot be undone."""
     return _by_a_run(call) and call.effect is Effect.DESTRUCTIVE
@@ -29,11 +78,24 @@ def any_change(call: Call) -> bool:
 
 
 def destructive_or_tainted(call: Call) -> bool:
-    """Chooses what cannot be undone, and every change after untrusted content came into the run.
+    """Chooses what cannot be undone, and what a stranger may want once a run has read untrusted content.
 
-    Whoever wrote that content may be the one who wants the change.
+    That is every change, and every call that is given an address: to read from an address of a stranger's
+    choice tells the stranger what stands in it.
     """
-    return destructive_only(call) or (bool(call.taint) and any_change(call))
+    if destructive_only(call):
+        return True
+    tainted = bool(call.taint) and _by_a_run(call)
+    return tainted and (call.effect.has_side_effects or _holds_address(call.arguments))
+
+
+def _holds_address(value: Json) -> bool:
+    """Whether an argument holds an address of the web, however deep."""
+    if isinstance(value, str):
+        return _ADDRESS.search(value) is not None
+    if isinstance(value, list):
+        return any(_holds_address(item) for item in value)
+    return isinstance(value, dict) and any(_holds_address(item) for item in value.values())
 
 
 def _by_a_run(call: Call) -> bool:
@@ -75,7 +137,9 @@ class ApprovingExecutor:
         """
         if self._needs_approval(context):
             shown = await self._inner.prepare(call, context)
+            _tell(ApprovalNews(shown))
             approval = await self._approver.approve(context, shown)
+            _tell(ApprovalNews(shown, approval))
             if not approval.granted:
                 why = approval.reason or f"{approval.by or 'the approver'} said no"
                 raise ApprovalDeniedError(

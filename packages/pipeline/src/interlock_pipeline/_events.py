@@ -11,9 +11,10 @@ from interlock_core import (
     StopReason,
     ToolCall,
 )
+from interlock_core.jsontypes import dump_json
 from interlock_core.protocols import Audience, StreamRedactor
 from interlock_pipeline._answer import End
-from interlock_pipeline._turn import Began, Ended
+from interlock_pipeline._turn import Asked, Began, Ended
 
 _MOST_ARGUMENTS = 4_000
 _MOST_SUMMARY = 500
@@ -67,9 +68,11 @@ class Teller:
             facts["arguments"] = self._shown(call.arguments, _MOST_ARGUMENTS)
         return self.event(EventKind.TOOL_PROPOSED, facts)
 
-    def called(self, news: Began | Ended) -> Event:
-        """A call began, ended, or was not made."""
+    def called(self, news: Began | Asked | Ended) -> Event:
+        """A call began, a person was asked about it or answered, it ended, or it was not made."""
         facts = self._call_facts(news.call)
+        if isinstance(news, Asked):
+            return self._asked(news, facts)
         if isinstance(news, Began):
             return self.event(EventKind.TOOL_STARTED, facts)
         result = news.result
@@ -82,6 +85,23 @@ class Teller:
         if self._redactor is not None:
             facts["summary"] = self._shown(result.text, _MOST_SUMMARY)
         return self.event(EventKind.TOOL_REJECTED if news.rejected else EventKind.TOOL_FINISHED, facts)
+
+    def _asked(self, asked: Asked, facts: JsonObject) -> Event:
+        approval = asked.news.approval
+        if approval is not None:
+            reason = self._shown(approval.reason, _MOST_SUMMARY)
+            by = self._shown(approval.by, _MOST_NAME)
+            return self.event(
+                EventKind.APPROVAL_GIVEN,
+                {**facts, "granted": approval.granted, "by": by, "reason": reason},
+            )
+        prepared = asked.news.prepared
+        facts["effect"] = prepared.tool.effect.value
+        if self._redactor is not None:
+            request = prepared.request
+            shown = dump_json(prepared.arguments) if request is None else request.readable()
+            facts["request"] = self._shown(shown, _MOST_ARGUMENTS)
+        return self.event(EventKind.APPROVAL_ASKED, facts)
 
     def answered(self, completion: Completion) -> Event:
         """The model's answer ended."""

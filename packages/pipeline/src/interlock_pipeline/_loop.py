@@ -11,6 +11,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from interlock_core import (
+    Call,
     Chunk,
     Clock,
     CompletionRequest,
@@ -26,6 +27,7 @@ from interlock_core import (
     StopReason,
     SystemClock,
     TokenCounter,
+    ToolCall,
     ToolCatalog,
     ToolExecutor,
     ToolSpec,
@@ -56,8 +58,10 @@ from interlock_pipeline._answer import (
 )
 from interlock_pipeline._budget import BudgetMeter
 from interlock_pipeline._events import Teller
+from interlock_pipeline._finding import FindingExecutor
+from interlock_pipeline._offer import Allowed, Offer, ToolOffering
 from interlock_pipeline._run import Run, tainted
-from interlock_pipeline._turn import Ended, Turn, not_made
+from interlock_pipeline._turn import Ended, Turn, acting, not_made
 
 _FORMAT_RETRIES = 2
 
@@ -72,6 +76,7 @@ class ToolCallingPipeline:
         redactor: Hides secrets in events; without one, events carry no arguments or results.
         clock: Time.
         counter: Estimates the tokens that no vendor counted, where a run has a bound of them.
+        offering: How many tools a model is shown at a time; above it, the model finds them itself.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class ToolCallingPipeline:
         redactor: Redactor | None = None,
         clock: Clock | None = None,
         counter: TokenCounter | None = None,
+        offering: ToolOffering | None = None,
     ) -> None:
         self._provider = provider
         self._catalog = catalog
@@ -90,6 +96,7 @@ class ToolCallingPipeline:
         self._redactor = redactor
         self._clock = clock or SystemClock()
         self._counter = counter or EstimatingCounter()
+        self._offering = offering or ToolOffering()
 
     async def run(self, request: RunRequest) -> RunResult:
         """Run to the end.
@@ -114,8 +121,10 @@ class ToolCallingPipeline:
                 first.
         """
         run = self._start(request)
-        offered: list[Json] = [*sorted(run.offered)]
+        offered: list[Json] = [*sorted(tool.name for tool in run.offer.tools)]
         facts: JsonObject = {"model": request.model, "tools": offered, "agent": request.agent}
+        if run.offer.searching:
+            facts["tools_to_find"] = len(run.offer.usable) - len(run.offer.asleep)
         yield run.tell.event(EventKind.RUN_STARTED, facts)
         while run.end is None:
             async with aclosing(self._turn(run)) as turn:
@@ -133,17 +142,37 @@ class ToolCallingPipeline:
             from interlock_core.schema import validator
 
             validator(wanted.schema)
-        run = request.run or new_id("run")
+        name = request.run or new_id("run")
         heard = [result for message in request.messages for result in message.tool_results]
-        return Run(
+        usable = {tool.name: tool for tool in self._offered(request.tools)}
+        run = Run(
             request=request,
-            id=run,
+            id=name,
             meter=BudgetMeter(request.budget, self._clock, self._counter),
-            tell=Teller(run, self._clock, self._redactor),
+            tell=Teller(name, self._clock, self._redactor),
             messages=list(request.messages),
-            offered={tool.name: tool for tool in self._offered(request.tools)},
+            offer=Offer(usable, self._offering, self._catalog),
             taint=tainted(heard),
         )
+        run.offer.hear(heard)
+        if run.offer.searching:
+            prompts = [message.text for message in request.messages if message.role == "user"]
+            may = self._allowed(run.context())
+            run.offer.pin(may)
+            run.offer.seed(prompts[-1] if prompts else "", may)
+        return run
+
+    def _allowed(self, context: Call) -> Allowed:
+        """Which tools the one that makes a call may call too."""
+        permit = self._offering.permit
+        if permit is None:
+            return lambda _: True
+
+        def may(tool: ToolSpec) -> bool:
+            asked = ToolCall(id=context.id, name=tool.name, arguments="{}")
+            return permit.may(acting(context, tool, asked)).allowed
+
+        return may
 
     def _offered(self, patterns: Sequence[str]) -> Sequence[ToolSpec]:
         for pattern in patterns:
@@ -209,7 +238,8 @@ class ToolCallingPipeline:
         why_not = why_not_made(run.end, run.answer)
         if why_not is None:
             run.meter.tool_calls += len(calls)
-            turn = Turn(self._executor, run.offered, self._clock)
+            may = self._allowed(run.context())
+            turn = Turn(self._executing(run), run.offer.callable, self._clock, may)
             left = run.meter.remaining_s
             async with aclosing(turn.execute(calls, run.context(), timeout_s=left)) as news:
                 async for item in news:
@@ -222,9 +252,16 @@ class ToolCallingPipeline:
                 yield run.tell.called(ended[call.id])
         results = [ended[call.id].result for call in calls]
         run.answered(results)
+        run.offer.hear(results)
         circle = run.circles.note(calls, results)
         if circle is not None and run.end is None:
             run.end = End(stop=StopReason.LOOP, detail=circle)
+
+    def _executing(self, run: Run) -> ToolExecutor:
+        """What makes the calls of a run."""
+        if not run.offer.searching:
+            return self._executor
+        return FindingExecutor(self._executor, run.offer, self._allowed)
 
     async def _after_words(self, run: Run) -> AsyncGenerator[Event, None]:
         """End with the answer, ask for another form of it, or go on where its vendor only paused."""

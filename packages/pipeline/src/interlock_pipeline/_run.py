@@ -1,6 +1,6 @@
 """What one run holds while it goes on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from interlock_core import (
@@ -16,7 +16,6 @@ from interlock_core import (
     Step,
     Taint,
     ToolResult,
-    ToolSpec,
     new_id,
 )
 from interlock_core.errors import InterlockError
@@ -25,6 +24,7 @@ from interlock_pipeline._answer import End, is_sendable, with_own_ids
 from interlock_pipeline._budget import BudgetMeter
 from interlock_pipeline._circles import Circles
 from interlock_pipeline._events import Teller
+from interlock_pipeline._offer import Offer
 
 _NOTHING = Completion(model="", message=Message("assistant", ()), finish=FinishReason.ERROR)
 """The answer before the first one."""
@@ -43,7 +43,7 @@ class Run:
         meter: What was used.
         tell: Makes its events.
         messages: The conversation so far.
-        offered: The tools that the model is offered, by name.
+        offer: The tools that the model is shown, and those that it may call.
         taint: What untrusted came into the conversation.
         steps: The turns so far.
         circles: Sees repetitions.
@@ -60,7 +60,7 @@ class Run:
     meter: BudgetMeter
     tell: Teller
     messages: list[Message]
-    offered: Mapping[str, ToolSpec]
+    offer: Offer
     taint: tuple[Taint, ...]
     steps: list[Step] = field(default_factory=list[Step])
     circles: Circles = field(default_factory=Circles)
@@ -76,7 +76,7 @@ class Run:
         return CompletionRequest(
             model=self.request.model,
             messages=tuple(self.messages),
-            tools=tuple(self.offered.values()),
+            tools=self.offer.tools,
             response_format=self.request.response_format,
             max_tokens=self.request.max_tokens,
             temperature=self.request.temperature,

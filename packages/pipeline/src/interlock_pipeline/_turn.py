@@ -7,7 +7,7 @@ even where the run names none.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -26,12 +26,14 @@ from interlock_core import (
 from interlock_core.errors import (
     BudgetExceededError,
     CallerError,
+    EgressRefusedError,
     InterlockError,
     NotFoundError,
     RefusedError,
     UpstreamTimeoutError,
 )
 from interlock_core.nearest import suggestion
+from interlock_pipeline._approval import ApprovalNews, hearing_approvals
 
 _SIDE_BY_SIDE = 8
 _UNNAMED = "agent"
@@ -42,6 +44,14 @@ class Began:
     """A call is about to be made."""
 
     call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A person is asked about a call, or has answered."""
+
+    call: ToolCall
+    news: ApprovalNews
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +71,7 @@ class Ended:
     duration_s: float = 0.0
 
 
-_News: TypeAlias = Began | Ended
+_News: TypeAlias = Began | Asked | Ended
 
 
 class Turn:
@@ -69,16 +79,25 @@ class Turn:
 
     Args:
         executor: Makes the calls; guards are around it.
-        offered: The tools that the model was offered, by name.
+        offered: The tools that the model may call, by name.
         clock: Time.
+        may: Whether a tool may be called; no other is suggested.
     """
 
-    __slots__ = ("_clock", "_executor", "_offered")
+    __slots__ = ("_clock", "_executor", "_may", "_offered", "_spelled")
 
-    def __init__(self, executor: ToolExecutor, offered: Mapping[str, ToolSpec], clock: Clock) -> None:
+    def __init__(
+        self,
+        executor: ToolExecutor,
+        offered: Mapping[str, ToolSpec],
+        clock: Clock,
+        may: Callable[[ToolSpec], bool] = lambda _: True,
+    ) -> None:
+        self._may = may
         self._executor = executor
         self._offered = offered
         self._clock = clock
+        self._spelled: dict[str, list[str]] | None = None
 
     async def execute(
         self, calls: Sequence[ToolCall], context: Call, *, timeout_s: float | None = None
@@ -104,7 +123,8 @@ class Turn:
                     continue
                 if item is None:
                     break
-                (began if isinstance(item, Began) else ended).add(item.call.id)
+                if not isinstance(item, Asked):
+                    (began if isinstance(item, Began) else ended).add(item.call.id)
                 yield item
             if not worker.cancelled():
                 worker.result()
@@ -116,7 +136,7 @@ class Turn:
                 yield self._out_of_time(call, begun=call.id in began)
 
     async def _all(self, calls: Sequence[ToolCall], context: Call, news: asyncio.Queue[_News | None]) -> None:
-        specs = [self._offered.get(call.name) for call in calls]
+        specs = [self._meant(call.name) for call in calls]
         acts = any(spec is not None and spec.effect.has_side_effects for spec in specs)
         await (self._in_order if acts else self._side_by_side)(calls, context, news)
 
@@ -145,9 +165,9 @@ class Turn:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _one(self, call: ToolCall, context: Call, news: asyncio.Queue[_News | None]) -> None:
-        spec = self._offered.get(call.name)
+        spec = self._meant(call.name)
         if spec is None:
-            known = suggestion(call.name, self._offered)
+            known = suggestion(call.name, [name for name, tool in self._offered.items() if self._may(tool)])
             error = NotFoundError(f"No tool {call.name!r} is offered in this run.", remedy=known)
             news.put_nowait(Ended(call, failed(call, error), rejected=True))
             return
@@ -155,16 +175,34 @@ class Turn:
         started = self._clock.monotonic()
         rejected = False
         try:
-            made = replace(tool_context(context, spec, call), agent=context.agent or _UNNAMED)
-            result = await self._executor.execute(call, made)
+            named = call if call.name == spec.name else replace(call, name=spec.name)
+            with hearing_approvals(lambda told: news.put_nowait(Asked(call, told))):
+                result = await self._executor.execute(named, acting(context, spec, named))
         except InterlockError as error:
             result, rejected = failed(call, error), isinstance(error, RefusedError | CallerError)
+            if isinstance(error, EgressRefusedError) and spec.untrusted:
+                result = replace(result, untrusted=True)
         news.put_nowait(Ended(call, _addressed(result, call), rejected, self._clock.monotonic() - started))
+
+    def _meant(self, name: str) -> ToolSpec | None:
+        """The tool of a name, or the only one whose name differs in capitals and punctuation alone.
+
+        A tool that was not shown in this turn is called as its vendor would have written it.
+        """
+        exact = self._offered.get(name)
+        if exact is not None:
+            return exact
+        if self._spelled is None:
+            self._spelled = {}
+            for known in self._offered:
+                self._spelled.setdefault(_letters(known), []).append(known)
+        meant = self._spelled.get(_letters(name), [])
+        return self._offered[meant[0]] if len(meant) == 1 else None
 
     def _out_of_time(self, call: ToolCall, *, begun: bool) -> Ended:
         if not begun:
             return not_made(call, BudgetExceededError("The run's time was over before this call was made."))
-        spec = self._offered.get(call.name)
+        spec = self._meant(call.name)
         acts = spec is not None and spec.effect.has_side_effects
         unknown = " Whether it has happened is not known." if acts else ""
         error = UpstreamTimeoutError(f"The run's time was over before this call had its answer.{unknown}")
@@ -180,6 +218,15 @@ def _is_cancelled() -> bool:
 def not_made(call: ToolCall, error: InterlockError) -> Ended:
     """The answer to a call that was not made."""
     return Ended(call, failed(call, error), rejected=True)
+
+
+def acting(context: Call, spec: ToolSpec, call: ToolCall) -> Call:
+    """The guarded call of a tool on which a model decided: it has an agent even where the run names none."""
+    return replace(tool_context(context, spec, call), agent=context.agent or _UNNAMED)
+
+
+def _letters(name: str) -> str:
+    return "".join(character if character.isalnum() else "_" for character in name.lower())
 
 
 def tool_context(context: Call, spec: ToolSpec, call: ToolCall) -> Call:
@@ -209,7 +256,8 @@ def failed(call: ToolCall, error: InterlockError) -> ToolResult:
     """An error as a result that a model can read.
 
     What was refused or wrong before anything was sent is told in our own words; any other error may quote
-    the other side, and so is as untrusted as its answers are.
+    the other side, and so is as untrusted as its answers are. An address that may not be reached can be one
+    that the other side sent on to: whoever knows the tool says whether its words are trusted.
     """
     prefix = "Refused: " if isinstance(error, RefusedError) else ""
     return ToolResult(

@@ -1,10 +1,10 @@
 """Carries out a plan: calls models in its order until one answers.
 
 Rules, in this order: a refusal, or a request that is itself wrong, ends it at once; what the chosen model
-cannot hold or cannot do moves on to one that can hold more, or can; a fault of the vendor, its credential
-or the connection moves on; a stream may move on until its first token was passed on, and never after.
-Every attempt that another model made good is told to the recorder; the last outcome, good or bad, is
-written to the call's ending.
+cannot hold or cannot do moves on to one that can hold more, or can; a limit of this house on that model or
+its provider, a fault of the vendor, its credential or the connection moves on; a stream may move on until its
+first token was passed on, and never after. Every attempt that another model made good is told to the
+recorder; the last outcome, good or bad, is written to the call's ending.
 """
 
 from collections.abc import AsyncGenerator, Callable
@@ -31,6 +31,7 @@ from interlock_core.errors import (
     InterlockError,
     OverloadedError,
     ProtocolError,
+    RateLimitedError,
     UnsupportedError,
     UpstreamTimeoutError,
 )
@@ -284,7 +285,7 @@ class Runner:
 
 
 def _may_move_on(error: InterlockError) -> bool:
-    return worth_another(error) or isinstance(error, ContextLengthError | UnsupportedError)
+    return worth_another(error) or isinstance(error, ContextLengthError | UnsupportedError | RateLimitedError)
 
 
 def _must_have_begun(attempt: Attempt, notes: StreamNotes) -> None:
