@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from interlock_core.call import Call, Outcome, Principal, Verdict
 from interlock_core.jsontypes import Json, JsonObject
 
-_CHANGE = "change"
+CHANGE = "change"
+"""Kind of a change of permissions, keys or the like."""
 
 
 def principal_data(principal: Principal) -> JsonObject:
@@ -48,7 +49,7 @@ def change_data(name: str, by: Principal, data: JsonObject, *, call: str) -> Jso
     """A change of permissions, keys or the like."""
     return {
         "call": call,
-        "call_kind": _CHANGE,
+        "call_kind": CHANGE,
         "name": name,
         "principal": principal_data(by),
         "arguments": data,

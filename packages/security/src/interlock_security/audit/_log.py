@@ -9,7 +9,7 @@ from pathlib import Path
 
 from interlock_core.call import Call, Outcome, Principal, Verdict
 from interlock_core.clock import Clock, SystemClock
-from interlock_core.errors import AuditUnavailableError, InvalidRequestError
+from interlock_core.errors import AuditUnavailableError, InvalidRequestError, StoreError, UpstreamError
 from interlock_core.ids import new_id
 from interlock_core.jsontypes import JsonObject
 from interlock_core.protocols import Redactor
@@ -22,14 +22,26 @@ from interlock_security.audit._fields import (
     refusal_data,
 )
 from interlock_security.audit._group import GroupCommit
-from interlock_security.audit._record import AuditEntry, AuditRecord, Draft, RecordKind
+from interlock_security.audit._keys import FileKeys, KeySource
+from interlock_security.audit._prover import Prover
+from interlock_security.audit._record import (
+    AuditEntry,
+    AuditRecord,
+    Draft,
+    Facts,
+    RecordKind,
+    canonical,
+    plain,
+    said,
+    select,
+)
 from interlock_security.audit._report import VerifyReport
 from interlock_security.audit._sanitise import AuditLimits, Sanitiser
 from interlock_security.audit._sequencer import Head, Sequencer
 from interlock_security.audit._verify import Verifier
 from interlock_security.audit._watch import Watch
 from interlock_security.audit._witness import Witness
-from interlock_security.audit.notes import Checkpoint
+from interlock_security.audit.notes import Checkpoint, VerifierKey
 from interlock_security.redaction import KnownSecretRedactor
 
 KEY_FILE = "audit.key"
@@ -39,10 +51,11 @@ WITNESS_FILE = "audit.witness"
 """Usual name of the witness's file."""
 
 _KIND = re.compile(r"[a-z][a-z0-9_.-]{0,63}")
+_RESERVED = frozenset({RecordKind.INTENT, RecordKind.OUTCOME, RecordKind.REFUSED, RecordKind.KEY})
 _MAX_PAGE = 1_000
-_TAIL = "SELECT body FROM audit_records ORDER BY idx DESC LIMIT ?"
-_AFTER = "SELECT body FROM audit_records WHERE idx > ? ORDER BY idx LIMIT ?"
-_OPEN = "SELECT r.body FROM audit_open o JOIN audit_records r ON r.idx = o.idx ORDER BY o.idx LIMIT ?"
+_TAIL = select("ORDER BY idx DESC LIMIT ?")
+_AFTER = select("WHERE idx > ? ORDER BY idx LIMIT ?")
+_OPEN = select("ORDER BY idx LIMIT ?", of="audit_open JOIN audit_records USING (idx)")
 
 
 class AuditLog:
@@ -55,20 +68,22 @@ class AuditLog:
 
     Args:
         store: Where records are kept.
-        home: The data folder; the key is `audit.key` there (0600), made on first use.
+        home: The data folder.
         witness: Keeps checkpoints outside the database, usually `FileWitness(home / WITNESS_FILE)`; None for
             a store that does not outlive the process.
         redactor: Hides secrets; by default what stands under secret names.
         limits: How much one record may hold.
         clock: Tells the time.
         witness_interval_s: Least seconds between two writes to the witness; closing writes at once.
+        keys: Keeps the log's keys; the file `audit.key` in the data folder (0600) unless given.
     """
 
     __slots__ = (
         "_background",
         "_clock",
         "_group",
-        "_key_file",
+        "_keys",
+        "_prove",
         "_sanitise",
         "_sequencer",
         "_store",
@@ -86,18 +101,26 @@ class AuditLog:
         limits: AuditLimits | None = None,
         clock: Clock | None = None,
         witness_interval_s: float = 0.25,
+        keys: KeySource | None = None,
     ) -> None:
         self._store = store
-        self._key_file = home / KEY_FILE
+        self._keys = keys or FileKeys(home / KEY_FILE)
+        self._prove = Prover(store).prove
         self._witness = witness
         self._clock = clock or SystemClock()
         self._sanitise = Sanitiser(redactor or KnownSecretRedactor(), limits or AuditLimits())
-        self._sequencer = Sequencer(store, key_file=self._key_file, witness=witness)
+        self._sequencer = Sequencer(store, keys=self._keys, witness=witness, prove=self._prove)
         self._group = GroupCommit(self._sequencer.append)
         self._watch = (
             None
             if witness is None
-            else Watch(store, witness, key=self._sequencer.key, interval_s=witness_interval_s)
+            else Watch(
+                store,
+                witness,
+                opened=self._sequencer.opened,
+                prove=self._prove,
+                interval_s=witness_interval_s,
+            )
         )
         self._background: set[asyncio.Task[AuditEntry]] = set()
 
@@ -121,7 +144,7 @@ class AuditLog:
             AuditUnavailableError: It cannot be recorded; the intent stays open.
         """
         return await self._append(
-            RecordKind.OUTCOME, outcome_data(entry.call, outcome), call=entry.call, ref=entry.id
+            RecordKind.OUTCOME, outcome_data(entry.call, outcome), call=entry.call, of=entry
         )
 
     async def note(self, kind: str, principal: Principal, data: JsonObject) -> AuditEntry:
@@ -136,7 +159,7 @@ class AuditLog:
             InvalidRequestError: The kind is not one, or is reserved.
             AuditUnavailableError: It cannot be recorded.
         """
-        if not _KIND.fullmatch(kind) or kind in set(RecordKind):
+        if not _KIND.fullmatch(kind) or kind in _RESERVED:
             raise InvalidRequestError(f"{kind[:64]!r} is no kind of note.", field="kind")
         return await self._append(kind, {"principal": principal_data(principal), "note": data})
 
@@ -146,7 +169,7 @@ class AuditLog:
         Raises:
             AuditUnavailableError: It cannot be recorded.
         """
-        return await self._append("refused", refusal_data(call, verdict), call=call.id)
+        return await self._append(RecordKind.REFUSED, refusal_data(call, verdict), call=call.id)
 
     @asynccontextmanager
     async def change(self, name: str, by: Principal, data: JsonObject) -> AsyncGenerator[None, None]:
@@ -205,7 +228,7 @@ class AuditLog:
             rows = (await self._store.fetch_all(_TAIL, (count,)))[::-1]
         else:
             rows = await self._store.fetch_all(_AFTER, (after, count))
-        return tuple(AuditRecord.parse(str(body)) for (body,) in rows)
+        return tuple(map(AuditRecord.of, rows))
 
     async def open_intents(self, limit: int = 100) -> tuple[AuditRecord, ...]:
         """Intents without an outcome, oldest first: under way in some process, or cut off.
@@ -216,7 +239,7 @@ class AuditLog:
             StoreError: They cannot be read.
         """
         rows = await self._store.fetch_all(_OPEN, (max(0, min(limit, _MAX_PAGE)),))
-        return tuple(AuditRecord.parse(str(body)) for (body,) in rows)
+        return tuple(map(AuditRecord.of, rows))
 
     async def verify(self) -> VerifyReport:
         """Verify the whole log.
@@ -224,7 +247,8 @@ class AuditLog:
         Raises:
             StoreError: The records cannot be read.
         """
-        return await Verifier(self._store, key_file=self._key_file, witness=self._witness).run()
+        verifier = Verifier(self._store, keys=self._keys, witness=self._witness, prove=self._prove)
+        return await verifier.run()
 
     async def checkpoint(self, *, begin: bool = False) -> str:
         """The log's signed checkpoint as it is now, after showing it to the witness.
@@ -244,9 +268,34 @@ class AuditLog:
         if self._watch is not None:
             try:
                 await self._watch.show(head, begin=begin)
-            except OSError as exc:
-                raise AuditUnavailableError(f"The witness cannot be written: {exc.strerror}.") from exc
+            except (OSError, StoreError, UpstreamError) as exc:
+                why = f"{exc.strerror}." if isinstance(exc, OSError) else str(exc)
+                raise AuditUnavailableError(f"The witness cannot be shown the log: {why}") from exc
         return head.note
+
+    async def rotate_key(self, by: Principal) -> AuditEntry:
+        """Let a new key sign the log from here on; a record under the old one's signature names it.
+
+        Every process of the log takes the new key by itself. Whoever holds the old one's public half can
+        follow the log to the new one.
+
+        Args:
+            by: Who wants it.
+
+        Raises:
+            AuditUnavailableError: It cannot be recorded, or the new key not be kept; the old one signs on.
+        """
+        _, told = self._sanitise.data({"principal": principal_data(by)})
+
+        def draft(old: VerifierKey, new: VerifierKey) -> Draft:
+            # Public keys look like secrets to a redactor, and must stay as they are.
+            data: JsonObject = {**told, "note": {"old": str(old), "new": str(new)}}
+            return self._draft(RecordKind.KEY, canonical(data), told)
+
+        entry = await self._sequencer.rotate(draft)
+        if self._watch is not None:
+            self._watch.moved(self._sequencer.head)
+        return entry
 
     async def verifier_key(self) -> str:
         """The public key with which anyone checks this log's checkpoints, as `name+id+key`.
@@ -265,17 +314,25 @@ class AuditLog:
             await self._watch.aclose()
 
     async def _append(
-        self, kind: str, data: JsonObject, *, call: str = "", ref: str | None = None
+        self, kind: str, data: JsonObject, *, call: str = "", of: AuditEntry | None = None
     ) -> AuditEntry:
-        draft = Draft(
-            id=new_id("rec"),
-            kind=kind,
-            at=int(self._clock.now() * 1_000_000),
-            data=self._sanitise.data(data),
-            ref=ref,
-            call=call,
-        )
+        payload, redacted = self._sanitise.data(data)
+        draft = self._draft(kind, payload, redacted, call=call, of=of)
         entry = await self._group.submit(draft)
         if self._watch is not None:
             self._watch.moved(self._sequencer.head)
         return entry
+
+    def _draft(
+        self, kind: str, payload: str, redacted: JsonObject, *, call: str = "", of: AuditEntry | None = None
+    ) -> Draft:
+        return Draft(
+            id=new_id("rec"),
+            kind=kind,
+            at=int(self._clock.now() * 1_000_000),
+            payload=payload,
+            facts=Facts.of(redacted) if of is None else of.facts,
+            outcome=said(kind, redacted),
+            ref="" if of is None else plain(of.id),
+            call=call,
+        )

@@ -4,13 +4,16 @@ import hashlib
 import math
 from dataclasses import dataclass
 
-from interlock_core.jsontypes import Json, JsonObject
-from interlock_core.protocols import Redactor
+from interlock_core.jsontypes import Json, JsonObject, as_object
+from interlock_core.protocols import Audience, Redactor
+from interlock_security.audit._fields import CHANGE
 from interlock_security.audit._record import canonical
 
 # From here on a value is pruned before it is redacted.
 _HUGE_CHARS = 64 * 1024
 _MANY_CHARS = 32 * 1024
+# Whom a change of rights, keys or quotas concerns.
+_NAMED = ("user", "team", "member")
 # What goes first when a record is too large, in this order.
 _BULKY = ("arguments", "summary", "taint", "tags")
 
@@ -46,15 +49,38 @@ class Sanitiser:
         self._redactor = redactor
         self._limits = limits
 
-    def data(self, value: JsonObject) -> str:
-        """A record's data as canonical text: redacted, cut, and when still too large without its bulk."""
+    def data(self, value: JsonObject) -> tuple[str, JsonObject]:
+        """A record's data: as canonical text (redacted, cut, when too large without bulk), and redacted."""
         text = _rendered(value)
         whole = value if 0 < len(text) <= _HUGE_CHARS else self._pruned(value, self._limits.depth)
         redacted = self._redactor.json(whole)
+        if redacted is not whole:
+            redacted = self._with_identities(as_object(whole), as_object(redacted))
         if redacted is not value:
             text = _rendered(redacted)
-        if 0 < len(text) <= self._limits.text_chars:
-            return text
+        if not 0 < len(text) <= self._limits.text_chars:
+            text = self._cut_down(redacted)
+        return text, as_object(redacted)
+
+    def _with_identities(self, value: JsonObject, redacted: JsonObject) -> JsonObject:
+        """The redacted data with who did it, and to whom: a name may be a mail address.
+
+        Only secrets that are known are hidden in it.
+        """
+        kept = dict(redacted)
+        if "principal" in value:
+            kept["principal"] = self._redactor.json(value["principal"], toward=Audience.MODEL)
+        if value.get("call_kind") == CHANGE:
+            before = as_object(value.get("arguments"))
+            named = {
+                name: self._redactor.json(before[name], toward=Audience.MODEL)
+                for name in _NAMED
+                if isinstance(before.get(name), str)
+            }
+            kept["arguments"] = as_object(redacted.get("arguments")) | named
+        return kept
+
+    def _cut_down(self, redacted: Json) -> str:
         shaped = self._shape(redacted, self._limits.depth)
         kept = shaped if isinstance(shaped, dict) else {}
         text = canonical(shaped)

@@ -1,5 +1,9 @@
 """The one place where records get their order: one write transaction reads the tail, appends, signs.
 
+The lock that gives the order ends with the transaction that writes: whoever lost the one cannot commit the
+other, so there is no lease that could outlive its holder. Beside it the state row is changed only from what
+was read, and a place in the log can be taken once; a second sequencer, however it got there, is refused.
+
 The state row is believed only so far:
 
 1. A row that this process wrote itself is known.
@@ -12,22 +16,38 @@ Whatever fails here refuses the append: no record, no action.
 """
 
 import asyncio
-from collections.abc import Generator, Sequence
+import logging
+import os
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from interlock_core.errors import AuditUnavailableError, InterlockError, VerificationError
 from interlock_core.store import Row, Store, Transaction
-from interlock_security.audit._record import AuditEntry, Draft, RecordKind, render
-from interlock_security.audit._witness import Sighting, Witness
-from interlock_security.audit.merkle import EMPTY_ROOT, CompactRange, leaf_hash
-from interlock_security.audit.notes import Checkpoint, SigningKey
+from interlock_security.audit._keys import KeyRing, KeySource
+from interlock_security.audit._record import (
+    COLUMNS,
+    PREV_BYTES,
+    SALT_BYTES,
+    AuditEntry,
+    Draft,
+    RecordKind,
+    digest_of,
+    header,
+    leaf_of,
+)
+from interlock_security.audit._witness import Prove, Sighting, Witness
+from interlock_security.audit.merkle import EMPTY_ROOT, CompactRange
+from interlock_security.audit.notes import Checkpoint, SigningKey, VerifierKey
+
+_logger = logging.getLogger("interlock.security.audit")
 
 _READ = "SELECT size, nodes, leaf, checkpoint, verifier FROM audit_state WHERE log = 1"
-_WRITE = "UPDATE audit_state SET size = ?, nodes = ?, leaf = ?, checkpoint = ?, verifier = ? WHERE log = 1"
-_INSERT = "INSERT INTO audit_records (idx, id, at, kind, ref, body, leaf) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_OPEN = "INSERT INTO audit_open (id, idx) VALUES (?, ?)"
+_WRITE = (
+    "UPDATE audit_state SET size = ?, nodes = ?, leaf = ?, checkpoint = ?, verifier = ?"
+    " WHERE log = 1 AND size = ? AND checkpoint = ?"
+)
+_RETIRE = "INSERT INTO audit_keys (size, verifier, checkpoint) VALUES (?, ?, ?)"
 _CLOSE = "DELETE FROM audit_open WHERE id = ?"
 _LOCK = "audit"
 _REMEDY = "Run `interlock audit verify`; nothing with side effects is done until the log is whole again."
@@ -58,20 +78,24 @@ class Sequencer:
 
     Args:
         store: Where records are kept.
-        key_file: The log's key, made when there is none.
-        witness: Compared with when the first record is written; None to go without.
+        keys: The log's keys, made when there are none.
+        witness: Compared with before the first record is written; None to go without.
+        prove: Makes consistency proofs for the witness.
     """
 
-    __slots__ = ("_head", "_key", "_key_file", "_ready", "_row", "_store", "_witness")
+    __slots__ = ("_head", "_key", "_keys", "_met", "_prove", "_ready", "_ring", "_row", "_store", "_witness")
 
-    def __init__(self, store: Store, *, key_file: Path, witness: Witness | None) -> None:
+    def __init__(self, store: Store, *, keys: KeySource, witness: Witness | None, prove: Prove) -> None:
         self._store = store
-        self._key_file = key_file
+        self._keys = keys
         self._witness = witness
+        self._prove = prove
+        self._ring: KeyRing | None = None
         self._key: SigningKey | None = None
         self._head = Head(CompactRange(), b"", "")
         self._row: Row | None = None
         self._ready = asyncio.Lock()
+        self._met = witness is None
 
     @property
     def head(self) -> Head:
@@ -79,16 +103,24 @@ class Sequencer:
         return self._head
 
     async def key(self) -> SigningKey:
-        """The log's key.
+        """The key that signs the log now.
 
         Raises:
-            ConfigurationError: The key file is wrong, or cannot be made.
+            ConfigurationError: The keys cannot be used, or made.
         """
-        if self._key is None:
-            async with self._ready:
-                if self._key is None:
-                    self._key = await asyncio.to_thread(SigningKey.load_or_create, self._key_file)
-        return self._key
+        return self._key or (await self._loaded()).signing[0]
+
+    async def opened(self, sighting: Sighting) -> tuple[Checkpoint, CompactRange]:
+        """What a witness kept, checked with the log's keys, those of before included.
+
+        Raises:
+            VerificationError: None of them signed it.
+            ConfigurationError: The keys cannot be used.
+        """
+        try:
+            return sighting.opened((await self._loaded()).verifiers)
+        except VerificationError:
+            return sighting.opened((await self._loaded(again=True)).verifiers)
 
     async def append(self, drafts: Sequence[Draft]) -> list[AuditEntry]:
         """Append records; they are durable when this returns.
@@ -97,9 +129,9 @@ class Sequencer:
             AuditUnavailableError: They could not be appended; none of them was.
         """
         with _unavailable():
-            key = await self.key()
+            await self._meet()
             async with self._store.transaction(lock=_LOCK) as transaction:
-                entries, head, row = await self._append(transaction, key, drafts)
+                entries, head, row = await self._append(transaction, drafts)
         self._head, self._row = head, row
         return entries
 
@@ -110,64 +142,122 @@ class Sequencer:
             AuditUnavailableError: It cannot be read, or is not what it should be.
         """
         with _unavailable():
-            key = await self.key()
+            await self._meet()
+            return await self._read()
+
+    async def _read(self) -> Head:
+        async with self._store.transaction(lock=_LOCK) as transaction:
+            return await self._current(transaction)
+
+    async def rotate(self, draft: Callable[[VerifierKey, VerifierKey], Draft]) -> AuditEntry:
+        """Let a new key sign from here on.
+
+        Args:
+            draft: Makes the record that names the old key and the new one.
+
+        Raises:
+            AuditUnavailableError: It could not be recorded, or the new key not be kept; the old one signs on.
+        """
+        with _unavailable():
+            await self._meet()
             async with self._store.transaction(lock=_LOCK) as transaction:
-                return await self._current(transaction, key)
+                await self._current(transaction)
+                old, ring = await self.key(), await self._loaded(again=True)
+                fresh = SigningKey.fresh(old.verifier.name)
+                await asyncio.to_thread(self._keys.rotate, KeyRing((old, fresh), ring.retired))
+                record = draft(old.verifier, fresh.verifier)
+                (entry,), head, row = await self._append(transaction, [record], successor=fresh)
+            self._head, self._row, self._key = head, row, None
+            async with self._store.transaction(lock=_LOCK) as transaction:
+                state = await transaction.fetch_one(_READ)
+                await self._choose("" if state is None else state[4])
+        return entry
 
     async def _append(
-        self, transaction: Transaction, key: SigningKey, drafts: Sequence[Draft]
+        self, transaction: Transaction, drafts: Sequence[Draft], *, successor: SigningKey | None = None
     ) -> tuple[list[AuditEntry], Head, Row]:
-        head = await self._current(transaction, key)
-        tree, previous = head.tree.copy(), head.leaf
-        entries: list[AuditEntry] = []
-        rows: list[Row] = []
-        for draft in drafts:
-            index = tree.size
-            body = render(draft, index=index, previous=previous)
-            previous = leaf_hash(body.encode())
-            tree.append(previous)
-            rows.append((index, draft.id, draft.at, draft.kind, draft.ref, body, previous))
-            entries.append(
-                AuditEntry(
-                    id=draft.id, index=index, kind=draft.kind, at=draft.at, leaf=previous, call=draft.call
-                )
-            )
-        note = key.sign(Checkpoint(key.verifier.name, tree.size, tree.root()).text())
-        row: Row = (tree.size, tree.to_bytes(), previous, note, str(key.verifier))
-        await transaction.execute_many(_INSERT, rows)
+        head = await self._current(transaction)
+        key = await self.key()
+        tree = head.tree.copy()
+        entries, rows = _placed(drafts, tree, head.leaf)
+        text = Checkpoint(key.verifier.name, tree.size, tree.root()).text()
+        if successor is not None:
+            await transaction.execute(_RETIRE, (tree.size, str(key.verifier), key.sign(text)))
+            key = successor
+        note = key.sign(text)
+        row: Row = (tree.size, tree.to_bytes(), entries[-1].leaf, note, str(key.verifier))
+        await transaction.copy_rows("audit_records", COLUMNS, rows)
         opened = [(entry.id, entry.index) for entry in entries if entry.kind == RecordKind.INTENT]
         closed = [(draft.ref,) for draft in drafts if draft.kind == RecordKind.OUTCOME]
         if opened:
-            await transaction.execute_many(_OPEN, opened)
+            await transaction.copy_rows("audit_open", ("id", "idx"), opened)
         if closed:
             await transaction.execute_many(_CLOSE, closed)
-        await transaction.execute(_WRITE, row)
-        return entries, Head(tree, previous, note), row
+        if await transaction.execute(_WRITE, (*row, head.tree.size, head.note)) != 1:
+            raise AuditUnavailableError("The audit log was written by another process meanwhile.")
+        return entries, Head(tree, entries[-1].leaf, note), row
 
-    async def _current(self, transaction: Transaction, key: SigningKey) -> Head:
+    async def _current(self, transaction: Transaction) -> Head:
         row = await transaction.fetch_one(_READ)
         if row is None:
             raise AuditUnavailableError("The audit log's state is gone from the database.", remedy=_REMEDY)
         if row == self._row:
             return self._head
-        head = _checked(row, key)
+        head = _checked(row, await self._choose(row[4]))
         if head.tree.size < self._head.tree.size:
             raise AuditUnavailableError("The audit log has become shorter.", remedy=_REMEDY)
-        if self._row is None:
-            await asyncio.to_thread(self._compare, head, key)
         return head
 
-    def _compare(self, head: Head, key: SigningKey) -> None:
-        """Hold a log that is seen for the first time against its witness; begin one for a new log."""
-        if self._witness is None:
+    async def _loaded(self, *, again: bool = False) -> KeyRing:
+        async with self._ready:
+            if self._ring is None or again:
+                self._ring = await asyncio.to_thread(self._keys.create)
+            return self._ring
+
+    async def _choose(self, verifier: object) -> SigningKey:
+        """The key that signed the log's state, which signs on; called with the lock held.
+
+        Of two keys that a rotation left behind, the one that does not sign the log is put away.
+        """
+        ring = await self._loaded()
+        if verifier and (len(ring.signing) > 1 or ring.named(verifier) is None):
+            ring = await self._loaded(again=True)
+        own = next(iter(ring.signing))
+        key = ring.named(verifier) if verifier else own
+        if key is None:
+            raise AuditUnavailableError(
+                f"The audit log is signed with another key than {own.verifier.name}.",
+                remedy="Bring its key file: all processes of one log share one.",
+            )
+        if verifier and len(ring.signing) > 1:
+            before = ring.signing[: ring.signing.index(key)]
+            self._ring = KeyRing((key,), (*ring.retired, *(other.verifier for other in before)))
+            await asyncio.to_thread(self._keys.rotate, self._ring)
+        self._key = key
+        return key
+
+    async def _meet(self) -> None:
+        """Hold a log that this process sees for the first time against its witness; begin one for a new log.
+
+        The witness is read before the state: whatever it saw, the log has reached. One that cannot be reached
+        does not stop the log; `verify` says so.
+        """
+        if self._met or self._witness is None:
             return
-        latest = self._witness.latest()
-        if latest is None:
-            if head.tree.size == 0:
-                note = key.sign(Checkpoint(key.verifier.name, 0, EMPTY_ROOT).text())
-                self._witness.record(Sighting(note, b""), found=True)
-            return
-        seen, _ = latest.opened(key.verifier)
+        latest = await self._witness.latest()
+        head = await self._read()
+        if latest is not None:
+            await self._compare(head, latest)
+        elif head.tree.size == 0:
+            key = await self.key()
+            note = key.sign(Checkpoint(key.verifier.name, 0, EMPTY_ROOT).text())
+            await self._witness.record(Sighting(note, b""), prove=self._prove, found=True)
+        if head.tree.size:
+            await self._confirm(head, self._witness)
+        self._head, self._met = head, True
+
+    async def _compare(self, head: Head, latest: Sighting) -> None:
+        seen, _ = await self.opened(latest)
         if seen.size > head.tree.size or (seen.size == head.tree.size and seen.root != head.tree.root()):
             raise AuditUnavailableError(
                 f"The audit log ends at {head.tree.size} records, but its witness saw {seen.size}:"
@@ -175,6 +265,14 @@ class Sequencer:
                 remedy="Run `interlock audit verify`. If a backup was restored on purpose, move the witness"
                 " away and begin a new one: `interlock audit checkpoint --begin`.",
             )
+
+    async def _confirm(self, head: Head, witness: Witness) -> None:
+        try:
+            await witness.confirm(head.sighting, prove=self._prove)
+        except VerificationError:
+            raise
+        except (InterlockError, OSError) as exc:
+            _logger.warning("the audit log's witness cannot be asked: %s", exc)
 
 
 @contextmanager
@@ -190,18 +288,39 @@ def _unavailable() -> Generator[None, None, None]:
         raise AuditUnavailableError(f"The audit log cannot be used: {exc.strerror}.") from exc
 
 
+def _placed(
+    drafts: Sequence[Draft], tree: CompactRange, previous: bytes
+) -> tuple[list[AuditEntry], list[Row]]:
+    """Give drafts their places at the end of a tree, which grows by them."""
+    start = tree.size
+    entries: list[AuditEntry] = []
+    rows: list[Row] = []
+    leaves: list[bytes] = []
+    salts = os.urandom(SALT_BYTES * len(drafts))
+    for number, (id_, kind, at, payload, facts, outcome, ref, call) in enumerate(drafts):
+        index = start + number
+        salt = salts[SALT_BYTES * number : SALT_BYTES * (number + 1)]
+        digest = digest_of(salt, payload)
+        user, agent, key, name, run, trace, team = facts
+        before = previous[:PREV_BYTES]
+        fields = (index, before, id_, at, kind, ref, user, agent, key, name, outcome, run, trace, team)
+        previous = leaf_of(header(fields, digest))
+        leaves.append(previous)
+        rows.append((*fields, digest, salt, payload, previous))
+        entries.append(
+            AuditEntry(id=id_, index=index, kind=kind, at=at, leaf=previous, call=call, facts=facts)
+        )
+    tree.extend(leaves)
+    return entries, rows
+
+
 def _checked(row: Row, key: SigningKey) -> Head:
-    size, nodes, leaf, note, verifier = row
+    size, nodes, leaf, note, _ = row
     try:
         if not isinstance(size, int) or not isinstance(nodes, bytes) or not isinstance(leaf, bytes):
             raise VerificationError("its columns are not what they were")
         if size == 0 and not note:
             return Head(CompactRange(), b"", "")
-        if verifier != str(key.verifier):
-            raise AuditUnavailableError(
-                f"The audit log is signed with another key than {key.verifier.name}.",
-                remedy="Bring its key file: all processes of one log share one.",
-            )
         tree = CompactRange.from_bytes(size, nodes)
         checkpoint = Checkpoint.parse(key.verifier.open(str(note)))
         if (checkpoint.size, checkpoint.root) != (size, tree.root()):

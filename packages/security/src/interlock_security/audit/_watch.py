@@ -3,18 +3,23 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import TypeAlias
 
 from interlock_core.errors import InterlockError, VerificationError
 from interlock_core.store import Store
 from interlock_security.audit._sequencer import Head
-from interlock_security.audit._witness import Witness
+from interlock_security.audit._witness import Prove, Sighting, Witness
 from interlock_security.audit.merkle import CompactRange
-from interlock_security.audit.notes import SigningKey
+from interlock_security.audit.notes import Checkpoint
 
 _logger = logging.getLogger("interlock.security.audit")
 
 _PAGE = 4096
 _LEAVES = "SELECT leaf FROM audit_records WHERE idx >= ? AND idx < ? ORDER BY idx"
+
+
+Opened: TypeAlias = Callable[[Sighting], Awaitable[tuple[Checkpoint, CompactRange]]]
+"""Checks a sighting with the log's keys; raises `VerificationError` when none of them signed it."""
 
 
 class Watch:
@@ -26,18 +31,30 @@ class Watch:
     Args:
         store: Where the records are.
         witness: Who is shown.
-        key: Gives the log's key.
+        opened: Checks a sighting with the log's keys.
+        prove: Makes consistency proofs for the witness.
         interval_s: Least seconds between two writes.
     """
 
-    __slots__ = ("_closing", "_complaint", "_interval_s", "_key", "_next", "_store", "_task", "_witness")
+    __slots__ = (
+        "_closing",
+        "_complaint",
+        "_interval_s",
+        "_next",
+        "_opened",
+        "_prove",
+        "_store",
+        "_task",
+        "_witness",
+    )
 
     def __init__(
-        self, store: Store, witness: Witness, *, key: Callable[[], Awaitable[SigningKey]], interval_s: float
+        self, store: Store, witness: Witness, *, opened: Opened, prove: Prove, interval_s: float
     ) -> None:
         self._store = store
         self._witness = witness
-        self._key = key
+        self._opened = opened
+        self._prove = prove
         self._interval_s = interval_s
         self._next: Head | None = None
         self._task: asyncio.Task[None] | None = None
@@ -59,7 +76,7 @@ class Watch:
             StoreError: The records cannot be read.
             OSError: The witness cannot be read or written.
         """
-        latest = await asyncio.to_thread(self._witness.latest)
+        latest = await self._witness.latest()
         if latest is None:
             if not begin:
                 raise VerificationError(
@@ -67,13 +84,13 @@ class Watch:
                     remedy="Bring it back, or begin a new one: `interlock audit checkpoint --begin`.",
                 )
         else:
-            seen, tree = latest.opened((await self._key()).verifier)
+            seen, tree = await self._opened(latest)
             if seen.size > head.tree.size:
                 return
             await self._follow(tree, head)
             if seen.size == head.tree.size:
                 return
-        await asyncio.to_thread(self._witness.record, head.sighting, found=latest is None)
+        await self._witness.record(head.sighting, prove=self._prove, found=latest is None)
 
     async def aclose(self) -> None:
         """Show the witness what it has not seen yet, and end."""

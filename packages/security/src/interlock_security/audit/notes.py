@@ -9,12 +9,11 @@ import base64
 import binascii
 import hashlib
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from interlock_core.errors import ConfigurationError, VerificationError
-from interlock_security._files import read_or_create, read_private
 from interlock_security.audit.merkle import HASH_BYTES
 
 if TYPE_CHECKING:
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 _ED25519 = b"\x01"
 _DASH = "\u2014 "
-_PRIVATE = "PRIVATE+KEY+"
 _MAX_NOTE_BYTES = 64 * 1024
 _MAX_SIGNATURES = 16
 
@@ -137,6 +135,9 @@ class SigningKey:
         seed: 32 secret bytes.
     """
 
+    PRIVATE: ClassVar[str] = "PRIVATE+KEY+"
+    """How the text of a private key begins."""
+
     __slots__ = ("_private", "verifier")
 
     def __init__(self, name: str, seed: bytes) -> None:
@@ -147,6 +148,34 @@ class SigningKey:
 
     def __repr__(self) -> str:
         return f"SigningKey({self.verifier})"
+
+    @classmethod
+    def fresh(cls, name: str) -> Self:
+        """A new key of this name, which nobody knows.
+
+        Raises:
+            ConfigurationError: The name cannot be one.
+        """
+        return cls(name, os.urandom(HASH_BYTES))
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the private form of a key, as `private` gives it.
+
+        Raises:
+            ConfigurationError: It is none.
+        """
+        name, _, rest = text.strip().removeprefix(cls.PRIVATE).partition("+")
+        key_id, _, encoded = rest.partition("+")
+        key = cls(name, _key_bytes(encoded))
+        if not text.startswith(cls.PRIVATE) or key.verifier.id.hex() != key_id:
+            raise ConfigurationError("A private key's id does not fit its name and key.")
+        return key
+
+    def private(self) -> str:
+        """The key with its secret half, as one line that `parse` reads. Whoever has it can sign."""
+        encoded = base64.b64encode(_ED25519 + self._private.private_bytes_raw()).decode()
+        return f"{self.PRIVATE}{self.verifier.name}+{self.verifier.id.hex()}+{encoded}"
 
     def sign(self, text: str) -> str:
         """A note of this text, signed.
@@ -159,53 +188,19 @@ class SigningKey:
         signature = base64.b64encode(self.verifier.id + self._private.sign(text.encode())).decode()
         return f"{text}\n{_DASH}{self.verifier.name} {signature}\n"
 
-    @classmethod
-    def load(cls, path: Path) -> "SigningKey | None":
-        """The key in a file; None when there is no such file.
 
-        Raises:
-            ConfigurationError: The file holds no key, or others may read it.
-        """
-        content = read_private(path)
-        return None if content is None else cls._parse(content, path)
+def open_note(note: str, keys: Iterable[VerifierKey]) -> str:
+    """The text of a note that one of these keys has signed.
 
-    @classmethod
-    def load_or_create(cls, path: Path) -> "SigningKey":
-        """The key in a file, which is made (0600) when it does not exist.
-
-        Raises:
-            ConfigurationError: The file holds no key, cannot be made, or others may read it.
-        """
-        key = cls.load(path)
-        if key is None:
-            fresh = cls._fresh()
-            key = cls._parse(read_or_create(path, fresh), path)
-        return key
-
-    @classmethod
-    def _fresh(cls) -> bytes:
-        name, seed = f"interlock-audit/{os.urandom(8).hex()}", os.urandom(HASH_BYTES)
-        key_id = cls(name, seed).verifier.id.hex()
-        return f"{_PRIVATE}{name}+{key_id}+{base64.b64encode(_ED25519 + seed).decode()}\n".encode()
-
-    @classmethod
-    def _parse(cls, content: bytes, path: Path) -> "SigningKey":
-        text = content.decode("ascii", "replace").strip()
-        name, _, rest = text.removeprefix(_PRIVATE).partition("+")
-        key_id, _, encoded = rest.partition("+")
-        try:
-            key = cls(name, _key_bytes(encoded))
-        except ConfigurationError as exc:
-            raise _no_key(path) from exc
-        if not text.startswith(_PRIVATE) or key.verifier.id.hex() != key_id:
-            raise _no_key(path)
-        return key
-
-
-def _no_key(path: Path) -> ConfigurationError:
-    return ConfigurationError(
-        f"{path} holds no signing key.", field=str(path), remedy="Restore it from a backup."
-    )
+    Raises:
+        VerificationError: It is no note, none of them signed it, or a signature of theirs is wrong.
+    """
+    signatures = _split_note(note)[1]
+    signers = {(name, key_id) for name, key_id, _ in signatures}
+    for key in keys:
+        if (key.name, key.id) in signers:
+            return key.open(note)
+    raise VerificationError("The note is signed by none of the log's keys.")
 
 
 def _key_bytes(encoded: str) -> bytes:
