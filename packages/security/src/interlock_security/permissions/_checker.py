@@ -2,131 +2,181 @@
 
 The rules, in this order:
 
-1. Without a role there is no right. A role that does not exist gives none.
-2. A rule that denies, in any role held or inherited, wins over every rule that allows.
-3. What no rule allows is denied.
-4. A key's scopes narrow what its roles allow; they never widen it.
-5. When an agent makes the call, 2 and 3 hold for the agent's roles too: both must be permitted.
+1. Without a role there is no right. A role that does not exist denies, for nobody knows what it would forbid.
+2. A rule that denies, in any role held or inherited or in an override of the user, wins over all that allow.
+3. A rule whose conditions cannot be computed denies, whatever it would say.
+4. A rule that asks for approval wins over rules that allow, until enough people have said yes.
+5. What no rule allows is denied.
+6. A key's scopes narrow what its roles allow; they never widen it.
+7. When an agent makes the call, 1 to 5 hold for the agent's roles too: both must be permitted.
 
-Not covered here: conditions on arguments, time and cost, and taint.
+Cedar decides; an evaluator of our own works it out a second time and gives the reasons. Not covered here: who
+somebody is, whether an account is in use, and what a tool does with what it is given.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from functools import cache
+from typing import TYPE_CHECKING
 
 from interlock_core.call import Call, CallKind, Principal, Verdict
+from interlock_core.clock import Clock, SystemClock
 from interlock_core.errors import InvalidRequestError
 from interlock_core.ids import new_id
-from interlock_core.jsontypes import JsonObject
 from interlock_core.toolspec import Effect
-from interlock_security.permissions._roles import Role, RoleBook
+from interlock_security.permissions._conditions import Moment, Standing
+from interlock_security.permissions._deciding import Decider, Recent, Standings, standings_of
+from interlock_security.permissions._evaluator import Ruling, consider, missing, stricter, weigh, wished
+from interlock_security.permissions._explanation import Explanation
+from interlock_security.permissions._handing import holds_wholly, why_not_handed_on
+from interlock_security.permissions._overrides import Override, RuleKind
+from interlock_security.permissions._policy import Held, Policy, Side
+from interlock_security.permissions._roles import RoleBook
 from interlock_security.permissions._rules import Rule
-from interlock_security.permissions._scopes import in_scope, manages_in_scope, scopes_cover
+from interlock_security.permissions._scopes import in_scope, manages_in_scope
 
-_DEFAULT_AGENT_ROLES = ("agent",)
+if TYPE_CHECKING:
+    from interlock_security.permissions._cedar import CedarEngine
+
 _CACHE_ENTRIES = 8192
 _NAME_CHARS = 80
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Consideration:
-    """One rule that was looked at.
-
-    Attributes:
-        who: `user` or `agent`.
-        role: The role that holds it.
-        allows: True for a rule that allows, False for one that denies.
-        rule: The rule as text.
-        matches: It speaks of the call.
-    """
-
-    who: str
-    role: str
-    allows: bool
-    rule: str
-    matches: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """Why a call is allowed or not.
-
-    Attributes:
-        verdict: The answer.
-        considered: Every rule that was looked at.
-    """
-
-    verdict: Verdict
-    considered: tuple[Consideration, ...]
-
-    def as_json(self) -> JsonObject:
-        """The explanation as a JSON object."""
-        return {
-            "allowed": self.verdict.allowed,
-            "reason": self.verdict.reason,
-            "rule": self.verdict.rule,
-            "considered": [
-                {
-                    "who": item.who,
-                    "role": item.role,
-                    "effect": "allow" if item.allows else "deny",
-                    "rule": item.rule,
-                    "matches": item.matches,
-                }
-                for item in self.considered
-            ],
-        }
+_NOBODY = frozenset[str]()
 
 
 class PermissionChecker:
-    """Answers from roles; a `Permit`.
+    """Answers from roles and overrides; a `Permit`.
 
     Args:
         roles: All roles.
-        agents: Roles of agents by name; an agent that is not named has the role `agent`.
+        agents: Roles of agents by name, beside those that the roles name themselves; an agent that nobody
+            names has the role `agent`.
+        environment: The tag of this installation, such as `production`; empty for none.
+        clock: Tells the time.
 
     Raises:
         ConfigurationError: An agent's role does not exist.
     """
 
-    __slots__ = ("_agents", "_cache", "_roles")
+    __slots__ = ("_cache", "_clock", "_decider", "_environment")
 
     def __init__(
-        self, roles: RoleBook | None = None, *, agents: Mapping[str, Iterable[str]] | None = None
+        self,
+        roles: RoleBook | None = None,
+        *,
+        agents: Mapping[str, Iterable[str]] | None = None,
+        environment: str = "",
+        clock: Clock | None = None,
     ) -> None:
-        self._roles = roles or RoleBook()
-        self._agents = {name: frozenset(held) for name, held in (agents or {}).items()}
-        self._cache: dict[tuple[object, ...], Verdict] = {}
-        for name, held in self._agents.items():
-            for role in held:
-                self._roles.need(role, field=f"agents.{name}")
+        book = roles or RoleBook()
+        held = book.agents() | {name: frozenset(names) for name, names in (agents or {}).items()}
+        for name, names in held.items():
+            for role in names:
+                book.need(role, field=f"agents.{name}")
+        self._clock = clock or SystemClock()
+        self._environment = environment
+        self._decider = Decider(Policy(book, held), _engine)
+        self._cache: Recent[tuple[object, ...], Verdict | tuple[Held, ...]] = Recent(_CACHE_ENTRIES)
 
     @property
     def roles(self) -> RoleBook:
         """All roles."""
-        return self._roles
+        return self._decider.policy.roles
+
+    @property
+    def version(self) -> int:
+        """Number of the policy in force; it grows with every change."""
+        return self._decider.policy.version
+
+    @property
+    def overrides(self) -> tuple[Override, ...]:
+        """The overrides in force, and those that have ended."""
+        return self._decider.policy.overrides
+
+    def use_overrides(self, overrides: Iterable[Override]) -> None:
+        """Put other overrides in force, at once; what was decided by the old ones is forgotten."""
+        kept = tuple(overrides)
+        policy = self._decider.policy
+        if kept != policy.overrides:
+            self._decider = Decider(replace(policy, overrides=kept, version=policy.version + 1), _engine)
+            self._cache.clear()
 
     def may(self, call: Call) -> Verdict:
-        """Whether the call's user, and its agent when one makes it, may make it."""
+        """Whether the call's user, and its agent when one makes it, may make it.
+
+        Where people must approve it first, it is allowed and `approvals` says how many must.
+        """
+        return self.may_after(call, _NOBODY)
+
+    def may_after(self, call: Call, approvals: frozenset[str], *, at: float | None = None) -> Verdict:
+        """As `may`, once these people have said yes to this very call.
+
+        Args:
+            call: The call.
+            approvals: Names of the users who said yes.
+            at: The moment that is asked about, in seconds since 1970; now when None.
+        """
         who = call.principal
-        key = (
+        key: tuple[object, ...] = (
             *(call.kind, call.name, call.effect, call.category, call.agent),
             *(who.user, who.roles, who.scopes),
         )
-        verdict = self._cache.get(key)
-        if verdict is None:
-            if len(self._cache) >= _CACHE_ENTRIES:
-                self._cache.clear()
-            verdict = self._cache[key] = self._decide(call)
-        return verdict
+        known = self._cache.get(key)
+        if isinstance(known, Verdict):
+            return known
+        rules = self._decider.open_rules(call, self._sides(call)) if known is None else known
+        moment = self._moment(call, approvals, at)
+        if not rules:
+            return self._keep(key, self._decide(moment, ())[0])
+        if known is None:
+            self._cache.keep(key, rules)
+        standings = standings_of(rules, moment)
+        whole = (*key, standings, approvals)
+        verdict = self._cache.get(whole)
+        if isinstance(verdict, Verdict):
+            return verdict
+        verdict = self._decide(moment, standings)[0]
+        # A denial tells which condition failed and on what, so it is worked out for every call.
+        return self._keep(whole, verdict) if verdict.allowed else verdict
+
+    def demand(self, call: Call) -> tuple[int, bool]:
+        """How many people must approve a call by the rules, and whether who asks counts for nobody."""
+        moment = self._moment(call, _NOBODY, None)
+        policy = self._decider.policy
+        asking = [
+            item.held
+            for side in self._sides(call)
+            for item in weigh(policy, side, moment)
+            if item.held.kind is RuleKind.APPROVE and item.standing is Standing.HOLDS
+        ]
+        people = max((missing(held, moment) for held in asking), default=0)
+        return people, any(held.rule.four_eyes for held in asking)
 
     def may_manage(self, principal: Principal, area: str) -> Verdict:
         """Whether a principal may administer an area, such as `keys` or `audit.read`."""
         wish = f"administer {area}"
-        verdict = self._by_roles(principal.user, principal.roles, _Question.about_area(area), wish)
-        if verdict.allowed and not manages_in_scope(principal.scopes, area):
-            return Verdict(allowed=False, reason=f"The key's scopes do not include {wish}.", rule="scope")
-        return verdict
+        policy = self._decider.policy
+        if unknown := policy.unknown_roles(principal.roles):
+            reason = f"{principal.user} holds the role {unknown[0]}, which does not exist."
+            return Verdict(allowed=False, reason=_capital(reason), rule="invalid-role")
+        lineages = policy.lineages(principal.roles)
+        for role in lineages:
+            for rule in role.deny:
+                if rule.manages(area):
+                    reason = f"The role {role.name} forbids {principal.user} to {wish} (rule: {rule})."
+                    return Verdict(allowed=False, reason=reason, rule=f"role:{role.name}")
+        for role in lineages:
+            if any(rule.manages(area) for rule in role.allow):
+                if not manages_in_scope(principal.scopes, area):
+                    return _out_of_scope(wish)
+                reason = f"The role {role.name} permits {principal.user} to {wish}."
+                return Verdict(allowed=True, reason=reason, rule=f"role:{role.name}")
+        held = ", ".join(sorted(principal.roles))
+        reason = f"No role of {principal.user} ({held}) permits to {wish}."
+        return Verdict(
+            allowed=False,
+            reason=reason if held else _capital(f"{principal.user} has no role."),
+            rule="default-deny",
+        )
 
     def may_hand_on(
         self, principal: Principal, roles: Iterable[str], *, scopes: frozenset[str] = frozenset()
@@ -134,23 +184,20 @@ class PermissionChecker:
         """Whether a principal may give these roles, narrowed by these scopes, to a key or a user.
 
         Only rights that the principal has can be given: each rule given must be covered by one held, each
-        denial held must stay, and so must the scopes. Where that is hard to tell, the answer is no.
+        denial and each demand for approval held must stay, and so must the scopes. Where that is hard to
+        tell, the answer is no.
         """
-        given = frozenset(roles)
-        held_allow, held_deny = self._rules(principal.roles)
-        allow, deny = self._rules(given)
-        unknown = sorted(name for name in given if self._roles.get(name) is None)
-        if unknown:
-            reason = f"There is no role {unknown[0]}."
-        elif not _all_covered(allow, held_allow):
-            reason = f"{principal.user} cannot give rights that {principal.user} does not have."
-        elif not _all_covered(held_deny, deny):
-            reason = f"What {principal.user} is denied cannot be given by {principal.user}."
-        elif not scopes_cover(principal.scopes, scopes):
-            reason = "The scopes given reach further than those of the key that gives them."
-        else:
+        reason = why_not_handed_on(self._decider.policy, principal, frozenset(roles), scopes)
+        if reason:
+            return Verdict(allowed=False, reason=reason, rule="hand-on")
+        return Verdict(allowed=True, reason="No more is given than is held.", rule="hand-on")
+
+    def may_rule(self, principal: Principal, rule: Rule) -> Verdict:
+        """Whether a principal may give the right that a rule speaks of: only one held without bounds."""
+        if holds_wholly(self._decider.policy, principal, rule):
             return Verdict(allowed=True, reason="No more is given than is held.", rule="hand-on")
-        return Verdict(allowed=False, reason=reason, rule="hand-on")
+        reason = f"{principal.user} cannot give a right that {principal.user} does not have, or not wholly."
+        return Verdict(allowed=False, reason=_capital(reason), rule="hand-on")
 
     def explain(
         self,
@@ -178,86 +225,82 @@ class PermissionChecker:
             effect=effect if model is None else Effect.READ,
             category=category,
         )
-        considered = [*self._consider("user", principal.roles, call)]
-        if agent is not None:
-            considered += self._consider("agent", self._agent_roles(agent), call)
-        return Explanation(verdict=self.may(call), considered=tuple(considered))
+        return self.explain_call(call)
 
-    def _decide(self, call: Call) -> Verdict:
-        who = call.principal
-        wish = _wish(call)
-        question = _Question.about_call(call)
-        verdict = self._by_roles(who.user, who.roles, question, wish)
-        if verdict.allowed and not in_scope(who.scopes, call):
-            return Verdict(allowed=False, reason=f"The key's scopes do not include to {wish}.", rule="scope")
-        if verdict.allowed and call.agent is not None:
-            held = self._agent_roles(call.agent)
-            name = f"the agent {call.agent[:_NAME_CHARS]}"
-            agents = self._by_roles(name, held, question, wish)
-            if not agents.allowed:
-                return Verdict(allowed=False, reason=agents.reason, rule=f"agent:{agents.rule}")
+    def explain_call(
+        self, call: Call, *, approvals: frozenset[str] = frozenset(), at: float | None = None
+    ) -> Explanation:
+        """Why one call may or may not be made, with all that its conditions look at.
+
+        Args:
+            call: The call.
+            approvals: Names of the users who said yes to it.
+            at: The moment that is asked about, in seconds since 1970; now when None.
+        """
+        moment = self._moment(call, approvals, at)
+        policy = self._decider.policy
+        sides = self._sides(call)
+        open_rules = self._decider.open_rules(call, sides)
+        verdict, rulings = self._decide(moment, standings_of(open_rules, moment))
+        changes = [ruling.change for ruling in rulings if ruling.change]
+        if verdict.rule == "scope":
+            changes.append("The key's scopes would have to include it.")
+        return Explanation(
+            verdict=verdict,
+            considered=tuple(seen for side in sides for seen in consider(policy, side, moment)),
+            user=rulings[0],
+            agent=rulings[1] if len(rulings) > 1 else None,
+            changes=tuple(changes),
+        )
+
+    # ---- inside
+
+    def _keep(self, key: tuple[object, ...], verdict: Verdict) -> Verdict:
+        self._cache.keep(key, verdict)
         return verdict
 
-    def _by_roles(self, who: str, roles: frozenset[str], question: "_Question", wish: str) -> Verdict:
-        lineages = self._lineages(roles)
-        for role in lineages:
-            for rule in role.deny:
-                if question.denied_by(rule):
-                    reason = f"The role {role.name} forbids {who} to {wish} (rule: {rule})."
-                    return Verdict(allowed=False, reason=reason, rule=f"role:{role.name}")
-        for role in lineages:
-            if any(map(question.allowed_by, role.allow)):
-                reason = f"The role {role.name} permits {who} to {wish}."
-                return Verdict(allowed=True, reason=reason, rule=f"role:{role.name}")
-        held = ", ".join(sorted(roles))
-        reason = f"No role of {who} ({held}) permits to {wish}." if held else f"{who} has no role."
-        return Verdict(allowed=False, reason=reason[:1].upper() + reason[1:], rule="default-deny")
+    def _moment(self, call: Call, approvals: frozenset[str], at: float | None) -> Moment:
+        return Moment(
+            call=call,
+            at=self._clock.now() if at is None else at,
+            environment=self._environment,
+            approvals=approvals,
+        )
 
-    def _consider(self, who: str, roles: frozenset[str], call: Call) -> Iterable[Consideration]:
-        for role in self._lineages(roles):
-            for allows, rules in ((False, role.deny), (True, role.allow)):
-                for rule in rules:
-                    matches = rule.permits(call) if allows else rule.matches(call)
-                    yield Consideration(
-                        who=who, role=role.name, allows=allows, rule=str(rule), matches=matches
-                    )
+    def _sides(self, call: Call) -> list[Side]:
+        who = call.principal
+        sides = [Side(who="user", name=who.user, user=who.user, roles=who.roles)]
+        if call.agent is not None:
+            roles = self._decider.policy.agent_roles(call.agent)
+            name = f"the agent {call.agent[:_NAME_CHARS]}"
+            sides.append(Side(who="agent", name=name, user=None, roles=roles))
+        return sides
 
-    def _agent_roles(self, agent: str) -> frozenset[str]:
-        return self._agents.get(agent, frozenset(_DEFAULT_AGENT_ROLES))
-
-    def _lineages(self, roles: Iterable[str]) -> tuple[Role, ...]:
-        found = {role.name: role for name in sorted(roles) for role in self._roles.lineage(name)}
-        return tuple(found.values())
-
-    def _rules(self, roles: Iterable[str]) -> tuple[list[Rule], list[Rule]]:
-        lineages = self._lineages(roles)
-        allow = [part for role in lineages for rule in role.allow for part in rule.parts()]
-        deny = [part for role in lineages for rule in role.deny for part in rule.parts()]
-        return allow, deny
+    def _decide(self, moment: Moment, standings: Standings) -> tuple[Verdict, list[Ruling]]:
+        scoped = in_scope(moment.call.principal.scopes, moment.call)
+        user, *agent = self._sides(moment.call)
+        rulings = [self._decider.decide(user, moment, standings, scoped=scoped)]
+        rulings += [self._decider.decide(side, moment, standings) for side in agent]
+        if rulings[0].allowed and not scoped:
+            return _out_of_scope(wished(moment.call)), rulings
+        decisive = stricter(rulings)
+        verdict = decisive.verdict()
+        if decisive is not rulings[0]:
+            verdict = replace(verdict, rule=f"agent:{verdict.rule}")
+        return verdict, rulings
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What a rule is asked: whether it denies, whether it allows."""
+@cache
+def _engine() -> "CedarEngine":
+    """Cedar with the policies of this house, once for the process; it is loaded when first asked."""
+    from interlock_security.permissions._cedar import CedarEngine
 
-    denied_by: Callable[[Rule], bool]
-    allowed_by: Callable[[Rule], bool]
-
-    @classmethod
-    def about_call(cls, call: Call) -> "_Question":
-        return cls(lambda rule: rule.matches(call), lambda rule: rule.permits(call))
-
-    @classmethod
-    def about_area(cls, area: str) -> "_Question":
-        return cls(lambda rule: rule.manages(area), lambda rule: rule.manages(area))
+    return CedarEngine()
 
 
-def _all_covered(rules: list[Rule], by: list[Rule]) -> bool:
-    return all(any(wide.covers(rule) for wide in by) for rule in rules)
+def _out_of_scope(wish: str) -> Verdict:
+    return Verdict(allowed=False, reason=f"The key's scopes do not include to {wish}.", rule="scope")
 
 
-def _wish(call: Call) -> str:
-    name = call.name[:_NAME_CHARS]
-    if call.kind is CallKind.MODEL:
-        return f"ask {name}"
-    return f"call {name} ({call.effect.value})"
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -6,6 +6,10 @@ An own role is configuration data:
     inherits = ["readonly"]
     allow = ["tool:github.issues*", { categories = ["ci"], effects = ["read", "write"] }]
     deny = ["effect:destructive"]
+    approve = [{ tools = ["ci.deploy"], environments = ["production"], four_eyes = 1 }]
+    agents = ["triager"]
+
+Of the built-in roles, `agent` may be declared anew: it is what agents hold that no role names.
 """
 
 from collections.abc import Mapping
@@ -17,7 +21,10 @@ from interlock_core.nearest import suggestion
 from interlock_core.toolspec import Effect
 from interlock_security.permissions._rules import Rule, texts_from_config
 
-_FIELDS = ("inherits", "allow", "deny", "description")
+_FIELDS = ("inherits", "allow", "deny", "approve", "agents", "description")
+
+AGENT_ROLE = "agent"
+"""The role of agents that no role names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +35,9 @@ class Role:
         name: Its name.
         allow: What it permits.
         deny: What it forbids, whatever another rule permits.
+        approve: What it permits once people have said yes, whatever another rule permits without.
         inherits: Roles whose rules it has too, their denials included.
+        agents: Names of the agents that hold it.
         description: One line for people.
         builtin: It comes with Interlock.
     """
@@ -36,7 +45,9 @@ class Role:
     name: str
     allow: tuple[Rule, ...] = ()
     deny: tuple[Rule, ...] = ()
+    approve: tuple[Rule, ...] = ()
     inherits: tuple[str, ...] = ()
+    agents: tuple[str, ...] = ()
     description: str = ""
     builtin: bool = False
 
@@ -64,6 +75,8 @@ class Role:
             name=name,
             allow=_rules(value, "allow", where),
             deny=_rules(value, "deny", where),
+            approve=_approvals(value, where),
+            agents=texts_from_config(value.get("agents"), where=f"{where}.agents"),
             inherits=texts_from_config(value.get("inherits"), where=f"{where}.inherits"),
             description=description,
         )
@@ -128,7 +141,7 @@ class RoleBook:
     def __init__(self, own: Mapping[str, Json] | None = None) -> None:
         self._roles = dict(BUILTIN_ROLES)
         for name, value in (own or {}).items():
-            if name in BUILTIN_ROLES:
+            if name in BUILTIN_ROLES and name != AGENT_ROLE:
                 raise ConfigurationError(
                     f"{name} is a built-in role.", field=f"roles.{name}", remedy="Give yours another name."
                 )
@@ -168,6 +181,14 @@ class RoleBook:
                 waiting += role.inherits
         return tuple(found.values())
 
+    def agents(self) -> dict[str, frozenset[str]]:
+        """The roles of every agent that a role names."""
+        held: dict[str, set[str]] = {}
+        for role in self._roles.values():
+            for agent in role.agents:
+                held.setdefault(agent, set()).add(role.name)
+        return {agent: frozenset(names) for agent, names in held.items()}
+
     def describe(self, name: str) -> JsonObject:
         """A role for people and faces: its own rules as texts.
 
@@ -182,6 +203,8 @@ class RoleBook:
             "inherits": list(role.inherits),
             "allow": [str(rule) for rule in role.allow],
             "deny": [str(rule) for rule in role.deny],
+            "approve": [str(rule) for rule in role.approve],
+            "agents": list(role.agents),
         }
 
     def _check(self, name: str, path: tuple[str, ...]) -> None:
@@ -202,3 +225,22 @@ def _rules(value: JsonObject, field: str, where: str) -> tuple[Rule, ...]:
     return tuple(
         Rule.from_config(item, where=f"{where}.{field}[{number}]") for number, item in enumerate(items)
     )
+
+
+def _approvals(value: JsonObject, where: str) -> tuple[Rule, ...]:
+    """The rules that ask for approval: they speak of tools, for nobody approves an answer of a model."""
+    items = value.get("approve", [])
+    if not isinstance(items, list):
+        raise ConfigurationError("This is a list of rules.", field=f"{where}.approve")
+    rules: list[Rule] = []
+    for number, item in enumerate(items):
+        place = f"{where}.approve[{number}]"
+        rule = Rule.from_config(item, where=place, asks=True)
+        if rule.models or rule.manage:
+            raise ConfigurationError(
+                "Approval is asked for calls of tools alone.",
+                field=place,
+                remedy="Name tools, categories or effects.",
+            )
+        rules.append(rule)
+    return tuple(rules)

@@ -1,18 +1,19 @@
 """Rules: which calls and which administration they speak of, and when one covers another."""
 
-import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from fnmatch import translate
-from functools import lru_cache
+from dataclasses import dataclass, field, replace
 
 from interlock_core.call import Call, CallKind
 from interlock_core.errors import ConfigurationError
 from interlock_core.jsontypes import Json, JsonObject
 from interlock_core.nearest import suggestion
 from interlock_core.toolspec import Effect
+from interlock_security.permissions._conditions import CONDITIONS, Conditions
+from interlock_security.permissions._patterns import any_matches, patterns_cover
 
 _FIELDS = ("tools", "categories", "effects", "models", "manage")
+_NO_CONDITIONS = Conditions()
+_MOST_EYES = 9
 _SHORT = {
     "tool": "tools",
     "category": "categories",
@@ -32,6 +33,9 @@ class Rule:
         effects: Effects; empty means any.
         models: Patterns of `provider/model` and `auto…`.
         manage: Patterns of areas of administration, such as `keys` or `audit.read`.
+        conditions: What must hold beside that, for tools and models alone.
+        four_eyes: Of a rule that asks for approval: how many people, other than who asks, must say yes; with
+            0 one yes is enough, whoever gives it.
     """
 
     tools: tuple[str, ...] = ()
@@ -39,6 +43,8 @@ class Rule:
     effects: frozenset[Effect] = field(default_factory=frozenset[Effect])
     models: tuple[str, ...] = ()
     manage: tuple[str, ...] = ()
+    conditions: Conditions = _NO_CONDITIONS
+    four_eyes: int = 0
 
     @property
     def about_tools(self) -> bool:
@@ -46,13 +52,13 @@ class Rule:
         return bool(self.tools or self.categories or self.effects)
 
     def matches(self, call: Call) -> bool:
-        """Whether the rule speaks of this call."""
+        """Whether the rule speaks of this call, its conditions left aside."""
         if call.kind is CallKind.MODEL:
-            return _any(self.models, call.name)
+            return any_matches(self.models, call.name)
         return (
             self.about_tools
-            and (not self.tools or _any(self.tools, call.name))
-            and (not self.categories or _any(self.categories, call.category))
+            and (not self.tools or any_matches(self.tools, call.name))
+            and (not self.categories or any_matches(self.categories, call.category))
             and (not self.effects or call.effect in self.effects)
         )
 
@@ -68,29 +74,31 @@ class Rule:
 
     def manages(self, area: str) -> bool:
         """Whether the rule speaks of this area of administration."""
-        return _any(self.manage, area)
+        return any_matches(self.manage, area)
 
     def covers(self, other: "Rule") -> bool:
         """Whether whatever `other` speaks of, this rule speaks of too. Doubt is a no."""
         tools = not other.about_tools or (
             self.about_tools
-            and _covers(self.tools, other.tools)
-            and _covers(self.categories, other.categories)
+            and patterns_cover(self.tools, other.tools)
+            and patterns_cover(self.categories, other.categories)
             and (not self.effects or (bool(other.effects) and other.effects <= self.effects))
         )
-        models = not other.models or (bool(self.models) and _covers(self.models, other.models))
-        manage = not other.manage or (bool(self.manage) and _covers(self.manage, other.manage))
-        return tools and models and manage
+        models = not other.models or (bool(self.models) and patterns_cover(self.models, other.models))
+        manage = not other.manage or (bool(self.manage) and patterns_cover(self.manage, other.manage))
+        narrower = not self.conditions or self.conditions == other.conditions
+        return tools and models and manage and narrower
 
     def parts(self) -> tuple["Rule", ...]:
         """The rule as rules that each speak of one thing: tools, models or administration."""
         parts: list[Rule] = []
+        nothing = frozenset[Effect]()
         if self.about_tools:
-            parts.append(Rule(tools=self.tools, categories=self.categories, effects=self.effects))
+            parts.append(replace(self, models=(), manage=()))
         if self.models:
-            parts.append(Rule(models=self.models))
+            parts.append(replace(self, tools=(), categories=(), effects=nothing, manage=()))
         if self.manage:
-            parts.append(Rule(manage=self.manage))
+            parts.append(replace(self, tools=(), categories=(), effects=nothing, models=()))
         return tuple(parts)
 
     def __str__(self) -> str:
@@ -101,7 +109,9 @@ class Rule:
             "models": self.models,
             "manage": self.manage,
         }
-        return "; ".join(f"{name} {', '.join(items)}" for name, items in values.items() if items)
+        said = "; ".join(f"{name} {', '.join(items)}" for name, items in values.items() if items)
+        said += f" when {self.conditions}" if self.conditions else ""
+        return f"{said} (approved by {self.four_eyes} others)" if self.four_eyes else said
 
     @classmethod
     def parse(cls, text: str) -> "Rule":
@@ -127,8 +137,13 @@ class Rule:
         )
 
     @classmethod
-    def from_config(cls, value: Json, *, where: str) -> "Rule":
+    def from_config(cls, value: Json, *, where: str, asks: bool = False) -> "Rule":
         """A rule from configuration data: its short form, or a table with one or more of its fields.
+
+        Args:
+            value: The data.
+            where: The place of it, for errors.
+            asks: It is one that asks for approval.
 
         Raises:
             ConfigurationError: A field is unknown or wrong, or there is none; `field` names it.
@@ -140,28 +155,36 @@ class Rule:
                 raise ConfigurationError(
                     "A rule is a text or a table.", field=where, remedy='Such as "tool:github.*".'
                 )
-            return cls._from_table(value, where)
+            return cls._from_table(value, where, asks=asks)
         except ValueError as exc:
             raise ConfigurationError(f"This is no rule: {exc}.", field=where) from exc
 
     @classmethod
-    def _from_table(cls, value: JsonObject, where: str) -> "Rule":
+    def _from_table(cls, value: JsonObject, where: str, *, asks: bool) -> "Rule":
+        known = (*_FIELDS, *CONDITIONS, *(("four_eyes",) if asks else ()))
         for name in value:
-            if name not in _FIELDS:
+            if name not in known:
                 raise ConfigurationError(
-                    f"A rule has no field {name}.",
-                    field=f"{where}.{name}",
-                    remedy=suggestion(name, _FIELDS),
+                    f"A rule has no field {name}.", field=f"{where}.{name}", remedy=suggestion(name, known)
                 )
         texts = {name: texts_from_config(value.get(name), where=f"{where}.{name}") for name in _FIELDS}
         if not any(texts.values()):
             raise ConfigurationError("A rule that names nothing would say nothing.", field=where)
+        conditions = Conditions.from_config(value, where=where)
+        if conditions and texts["manage"]:
+            raise ConfigurationError(
+                "Conditions hold for tools and models, not for administration.",
+                field=f"{where}.manage",
+                remedy="Write the administration in a rule of its own.",
+            )
         return cls(
             tools=texts["tools"],
             categories=texts["categories"],
             effects=frozenset(map(_effect, texts["effects"])),
             models=texts["models"],
             manage=texts["manage"],
+            conditions=conditions,
+            four_eyes=_eyes(value.get("four_eyes", 0), f"{where}.four_eyes"),
         )
 
 
@@ -181,33 +204,12 @@ def texts_from_config(value: Json, *, where: str) -> tuple[str, ...]:
     return tuple(texts)
 
 
-def pattern_matches(pattern: str, text: str) -> bool:
-    """Whether a pattern (`*`, `?`, `[…]`) matches a whole text; case matters."""
-    return _compiled(pattern).match(text) is not None
-
-
-def pattern_covers(wide: str, narrow: str) -> bool:
-    """Whether every text that `narrow` matches is matched by `wide`; false where that is hard to tell."""
-    if wide in {"*", narrow}:
-        return True
-    if not _is_pattern(narrow):
-        return pattern_matches(wide, narrow)
-    stem = wide.removesuffix("*")
-    return stem != wide and not _is_pattern(stem) and narrow.startswith(stem)
-
-
-def _covers(wide: tuple[str, ...], narrow: tuple[str, ...]) -> bool:
-    if not wide or "*" in wide:
-        return True
-    return bool(narrow) and all(any(pattern_covers(one, item) for one in wide) for item in narrow)
-
-
-def _any(patterns: tuple[str, ...], text: str) -> bool:
-    return any(pattern_matches(pattern, text) for pattern in patterns)
-
-
-def _is_pattern(text: str) -> bool:
-    return any(char in text for char in "*?[")
+def _eyes(value: Json, where: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MOST_EYES:
+        raise ConfigurationError(
+            "This is a number of people.", field=where, remedy=f"Write 1 to {_MOST_EYES}."
+        )
+    return value
 
 
 def _effect(name: str) -> Effect:
@@ -216,8 +218,3 @@ def _effect(name: str) -> Effect:
     except ValueError:
         known = ", ".join(effect.value for effect in Effect)
         raise ValueError(f"there is no effect {name[:40]!r}, only {known}") from None
-
-
-@lru_cache(maxsize=4096)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    return re.compile(translate(pattern))
