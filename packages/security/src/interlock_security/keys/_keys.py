@@ -6,20 +6,29 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from interlock_core.call import Principal
 from interlock_core.clock import Clock, SystemClock
-from interlock_core.errors import ConfigurationError, NotFoundError, StoreError, UnauthenticatedError
+from interlock_core.errors import (
+    ConfigurationError,
+    InvalidRequestError,
+    NotFoundError,
+    StoreError,
+    UnauthenticatedError,
+)
 from interlock_core.ids import new_id
 from interlock_core.jsontypes import JsonObject
 from interlock_core.secret import Secret
 from interlock_core.store import Store
 from interlock_security._changes import ChangeLog
 from interlock_security._files import read_or_create, read_private
+from interlock_security.keys._guessing import GuessGuard, UnknownKeyError, network_of
 from interlock_security.keys._minting import mint
-from interlock_security.keys._record import ApiKey, KeyRequest, NewKey
+from interlock_security.keys._record import ApiKey, KeyBudgets, KeyRequest, NewKey
 from interlock_security.keys._table import KeyTable
 from interlock_security.keys._text import is_key, load_pepper, lookup, new_key
+from interlock_security.people import Standing
 from interlock_security.permissions import PermissionChecker
 
 _logger = logging.getLogger("interlock.security.keys")
@@ -31,7 +40,8 @@ ADMIN_KEY_FILE = "admin.key"
 """Name of the file with the first start's admin key."""
 
 _ADMIN_ID = "key_admin"
-_CACHE_S = 1.0
+# A revocation counts everywhere within a second: this, and what a look-up may take.
+_CACHE_S = 0.5
 _CACHE_ENTRIES = 10_000
 _USE_NOTED_EVERY_S = 60.0
 
@@ -49,18 +59,39 @@ class AdminKey:
     created: bool
 
 
+class Owners(Protocol):
+    """Knows what a user's name means today. `People` does."""
+
+    async def standing(self, user: str, *, team: str | None = None) -> Standing:
+        """Whether the user is disabled, and where the user belongs; `team` where that is nowhere."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRules:
+    """What holds for all keys.
+
+    Attributes:
+        fallback_role: The role of a key that has none, while its user holds none; None for no right at all.
+        most_wrong: Wrong keys that one network may present within a minute, before it is locked out.
+    """
+
+    fallback_role: str | None = "developer"
+    most_wrong: int = 20
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
+    key: ApiKey
     principal: Principal
     until: float
-    expires_at: float | None
 
 
 class ApiKeys:
     """All API keys.
 
-    Recognised keys are remembered for a second: a revocation is at once in this process, and within a second
-    in others.
+    Recognised keys are remembered for half a second: a revocation, like a disabled user, is at once in this
+    process, and within a second in others.
 
     Args:
         store: Where keys are kept.
@@ -68,23 +99,14 @@ class ApiKeys:
         checker: Knows the rules.
         changes: Where each change is recorded before it is made.
         roles_of: The roles that a user holds, such as `RoleGrants.roles_of`.
-        fallback_role: The role of a key that has none, while its user holds none; None for no right at all.
+        owners: What users' names mean; nothing in particular when None.
+        rules: What holds for all keys.
         clock: Tells the time.
     """
 
     __slots__ = (
-        *(
-            "_cache",
-            "_changes",
-            "_checker",
-            "_clock",
-            "_fallback",
-            "_generation",
-            "_home",
-            "_noted",
-            "_pepper",
-        ),
-        *("_roles_of", "_table", "_tasks"),
+        *("_cache", "_changes", "_checker", "_clock", "_fallback", "_generation", "_guesses", "_home"),
+        *("_noted", "_owners", "_pepper", "_roles_of", "_table", "_tasks"),
     )
 
     def __init__(
@@ -95,15 +117,19 @@ class ApiKeys:
         checker: PermissionChecker,
         changes: ChangeLog,
         roles_of: Callable[[str], Awaitable[frozenset[str]]],
-        fallback_role: str | None = "developer",
+        owners: Owners | None = None,
+        rules: KeyRules | None = None,
         clock: Clock | None = None,
     ) -> None:
+        chosen = rules or KeyRules()
         self._table = KeyTable(store)
         self._home = home
         self._checker = checker
         self._changes = changes
         self._roles_of = roles_of
-        self._fallback = frozenset[str]() if fallback_role is None else frozenset({fallback_role})
+        self._owners = owners
+        self._fallback = frozenset(() if chosen.fallback_role is None else (chosen.fallback_role,))
+        self._guesses = GuessGuard(most=chosen.most_wrong)
         self._clock = clock or SystemClock()
         self._pepper: bytes | None = None
         self._cache: dict[bytes, _Known] = {}
@@ -116,7 +142,6 @@ class ApiKeys:
 
         Raises:
             InvalidRequestError: A field is wrong.
-            UnsupportedError: It has a budget, which is not enforced yet.
             ConfigurationError: There is no such role.
             PermissionDeniedError: `by` may not make such a key.
             AuditUnavailableError: It could not be recorded, so it was not made.
@@ -125,14 +150,16 @@ class ApiKeys:
         if request.role is not None:
             self._checker.roles.need(request.role, field="role")
         now = self._clock.now()
+        user = request.user if request.user is not None else by.user
         minted = mint(
             request,
             by=by,
             made_with=None if by.key_id is None else await self._table.get(by.key_id),
-            roles=await self._roles(request.role, request.user if request.user is not None else by.user),
+            roles=await self._roles(request.role, user),
             now=now,
             checker=self._checker,
         )
+        await self._check_owner(user, request.team)
         text = new_key()
         key = ApiKey(
             id=new_id("key"),
@@ -147,6 +174,7 @@ class ApiKeys:
             expires_at=minted.expires_at,
             revoked_at=None,
             last_used_at=None,
+            budgets=KeyBudgets(day=request.budget_day, month=request.budget_month),
         )
         await self._keep(key, text, by)
         return NewKey(key=key, text=Secret(text, name=f"api_key_{key.hint}"))
@@ -171,9 +199,9 @@ class ApiKeys:
         key = await self._table.get(key_id)
         if key is None or not self._may_revoke(by, key):
             raise NotFoundError(
-                f"There is no key {key_id[:64]} that you may revoke.",
+                "There is no such key that you may revoke.",
                 field="id",
-                remedy="'interlock keys list' shows the ids.",
+                remedy="The list of keys shows their ids.",
             )
         now = self._clock.now()
         async with self._changes.change(
@@ -184,23 +212,36 @@ class ApiKeys:
         found = await self._table.get(key_id)
         return key if found is None else found
 
-    async def authenticate(self, text: str | None) -> Principal:
+    async def authenticate(self, text: str | None, *, address: str | None = None) -> Principal:
         """Who presents a key.
 
+        Args:
+            text: The key.
+            address: The client's network address; None where no network is between, and no guesses are
+                counted.
+
         Raises:
-            UnauthenticatedError: It is no key, an unknown, a revoked or an expired one.
+            LockedOutError: Too many wrong keys came from the client's network.
+            UnauthenticatedError: It is no key, an unknown, a revoked or an expired one, or its user is
+                disabled.
             ConfigurationError: The lookup secret's file is wrong.
             StoreError: The keys cannot be read: nobody is let in.
         """
-        if text is None or not is_key(text):
-            raise _unknown()
-        index = lookup(await self._secret(), text)
-        known = self._cache.get(index)
-        if known is None or known.until <= self._clock.monotonic():
-            known = await self._recognise(index)
-        if known.expires_at is not None and known.expires_at <= self._clock.now():
-            raise UnauthenticatedError("This API key has expired.", remedy="Ask for a new one.")
-        self._note_use(known.principal.key_id or "")
+        network = None if address is None else network_of(address)
+        shaped = text is not None and is_key(text)
+        index = lookup(await self._secret(), text) if text is not None and shaped else b""
+        if network is not None:
+            self._guesses.check(network, index, self._clock.monotonic())
+        try:
+            if not shaped:
+                raise _unknown()
+            known = await self._known(index)
+        except UnknownKeyError:
+            self._note_wrong(network, text or "")
+            raise
+        if network is not None:
+            self._guesses.right(network, index)
+        self._note_use(known.key.id)
         return known.principal
 
     def forget(self) -> None:
@@ -259,28 +300,66 @@ class ApiKeys:
         async with self._changes.change("keys.create", by, facts):
             await self._table.insert(key, index)
 
+    async def _known(self, index: bytes) -> _Known:
+        """A key that works now.
+
+        Raises:
+            UnauthenticatedError: It does not.
+        """
+        known = self._cache.get(index)
+        if known is None or known.until <= self._clock.monotonic():
+            known = await self._recognise(index)
+        if known.key.expires_at is not None and known.key.expires_at <= self._clock.now():
+            raise UnauthenticatedError("This API key has expired.", remedy="Ask for a new one.")
+        return known
+
     async def _recognise(self, index: bytes) -> _Known:
-        generation = self._generation
+        generation, until = self._generation, self._clock.monotonic() + _CACHE_S
         found = await self._table.find(index)
         if found is None or not hmac.compare_digest(found[0], index):
             raise _unknown()
         key = found[1]
         if key.revoked_at is not None:
             raise UnauthenticatedError("This API key was revoked.", remedy="Ask for a new one.")
+        standing = await self._standing(key.user, key.team)
+        if standing.disabled:
+            raise UnauthenticatedError(
+                "The user of this API key is disabled.", remedy="Ask an administrator."
+            )
         principal = Principal(
             user=key.user,
             roles=await self._roles(key.role, key.user),
             key_id=key.id,
-            team=key.team,
+            team=standing.team,
+            organisation=standing.organisation,
             scopes=key.scopes,
         )
-        known = _Known(principal, self._clock.monotonic() + _CACHE_S, key.expires_at)
+        known = _Known(key, principal, until)
         self._noted.setdefault(key.id, key.last_used_at or 0.0)
         if generation == self._generation:
             if len(self._cache) >= _CACHE_ENTRIES:
                 self._cache.clear()
             self._cache[index] = known
         return known
+
+    async def _standing(self, user: str, team: str | None) -> Standing:
+        return Standing(team=team) if self._owners is None else await self._owners.standing(user, team=team)
+
+    async def _check_owner(self, user: str, team: str | None) -> None:
+        """Refuse a key for a user who is disabled, or who belongs to another team than it names."""
+        standing = await self._standing(user, team)
+        if standing.disabled:
+            raise InvalidRequestError(
+                f"{user} is disabled.", field="user", remedy="'interlock users enable' undoes it."
+            )
+        if team is not None and standing.team != team:
+            raise InvalidRequestError(
+                f"{user} is in the team {standing.team}.", field="team", remedy="Leave the team out."
+            )
+
+    def _note_wrong(self, network: bytes | None, text: str) -> None:
+        if network is not None and self._guesses.wrong(network, text, self._clock.monotonic()):
+            _logger.warning("a network is locked out: it presented too many wrong API keys")
 
     async def _roles(self, role: str | None, user: str) -> frozenset[str]:
         """The roles of a key today."""
@@ -324,7 +403,7 @@ def admin_key_text(home: Path) -> Secret | None:
     return None if content is None else Secret(content.decode("ascii", "replace").strip(), name="admin_key")
 
 
-def _unknown() -> UnauthenticatedError:
-    return UnauthenticatedError(
+def _unknown() -> UnknownKeyError:
+    return UnknownKeyError(
         "There is no such API key.", remedy="Send one as `Authorization: Bearer ilk_…` or `x-api-key`."
     )

@@ -3,10 +3,27 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from interlock_core.errors import StoreError
 from interlock_core.jsontypes import Json, JsonObject, as_array, dump_json, parse_json
 from interlock_core.money import Money
 from interlock_core.secret import Secret
 from interlock_core.store import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyBudgets:
+    """What a key may spend; None for no bound of its own.
+
+    Attributes:
+        day: Most money a day.
+        month: Most money a month.
+    """
+
+    day: Money | None = None
+    month: Money | None = None
+
+    def __bool__(self) -> bool:
+        return self.day is not None or self.month is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +43,7 @@ class ApiKey:
         expires_at: When it stops working; None for never.
         revoked_at: When it was revoked.
         last_used_at: When it was last used, to the minute.
+        budgets: What it may spend.
     """
 
     id: str
@@ -40,6 +58,7 @@ class ApiKey:
     expires_at: float | None
     revoked_at: float | None
     last_used_at: float | None
+    budgets: KeyBudgets = KeyBudgets()
 
     def as_json(self) -> JsonObject:
         """The key as a JSON object, without its text."""
@@ -56,12 +75,20 @@ class ApiKey:
             "expires_at": self.expires_at,
             "revoked_at": self.revoked_at,
             "last_used_at": self.last_used_at,
+            "budget_usd_day": None if self.budgets.day is None else self.budgets.day.as_usd,
+            "budget_usd_month": None if self.budgets.month is None else self.budgets.month.as_usd,
         }
 
     @classmethod
     def from_row(cls, row: Row) -> "ApiKey":
-        """A key from the columns of the store, in the order in which `_store` selects them."""
-        key_id, name, hint, user, team, role, scopes, created, by, expires, revoked, used = row
+        """A key from the columns of the store, in the order in which `_table` selects them.
+
+        Raises:
+            StoreError: The row names nobody, which no row that was kept does.
+        """
+        if row[0] is None or row[3] is None:
+            raise StoreError("A row of the keys names no key or no user.")
+        key_id, name, hint, user, team, role, scopes, created, by, expires, revoked, used, day, month = row
         return cls(
             id=str(key_id),
             name=str(name),
@@ -75,6 +102,7 @@ class ApiKey:
             expires_at=_seconds(expires),
             revoked_at=_seconds(revoked),
             last_used_at=_seconds(used),
+            budgets=KeyBudgets(day=_money(day), month=_money(month)),
         )
 
 
@@ -89,8 +117,8 @@ class KeyRequest:
         role: The one role that it shall have; None for the roles of its user.
         scopes: What it may at most be used for, such as `model:local/*` or `tool:github.*`.
         expires_in_s: Seconds after which it stops working; None for never.
-        budget_day: Most money a day; not enforced yet, so refused unless None.
-        budget_month: Most money a month; not enforced yet, so refused unless None.
+        budget_day: Most money that it may spend a day; None for no bound of its own.
+        budget_month: Most money that it may spend a month; None for no bound of its own.
     """
 
     name: str
@@ -128,3 +156,7 @@ def scopes_json(scopes: Iterable[str]) -> str:
 
 def _seconds(value: object) -> float | None:
     return value / 1_000_000 if isinstance(value, int) else None
+
+
+def _money(value: object) -> Money | None:
+    return Money(value) if isinstance(value, int) else None

@@ -7,19 +7,21 @@ from interlock_security.keys._record import ApiKey, scopes_json
 
 _FIND = (
     "SELECT lookup, id, name, hint, user_name, team, role, scopes, created_at, created_by, expires_at,"
-    " revoked_at, last_used_at FROM keys_api WHERE lookup = ?"
+    " revoked_at, last_used_at, budget_day_micro_usd, budget_month_micro_usd FROM keys_api WHERE lookup = ?"
 )
 _BY_ID = (
     "SELECT id, name, hint, user_name, team, role, scopes, created_at, created_by, expires_at,"
-    " revoked_at, last_used_at FROM keys_api WHERE id = ?"
+    " revoked_at, last_used_at, budget_day_micro_usd, budget_month_micro_usd FROM keys_api WHERE id = ?"
 )
 _ALL = (
     "SELECT id, name, hint, user_name, team, role, scopes, created_at, created_by, expires_at,"
-    " revoked_at, last_used_at FROM keys_api ORDER BY created_at, id"
+    " revoked_at, last_used_at, budget_day_micro_usd, budget_month_micro_usd FROM keys_api"
+    " ORDER BY created_at, id"
 )
 _INSERT = (
     "INSERT INTO keys_api (id, name, lookup, hint, user_name, team, role, scopes, created_at, created_by,"
-    " expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+    " expires_at, budget_day_micro_usd, budget_month_micro_usd)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
 )
 
 
@@ -58,6 +60,10 @@ class KeyTable:
             (
                 *(key.id, key.name, lookup, key.hint, key.user, key.team, key.role, scopes_json(key.scopes)),
                 *(_micro(key.created_at), key.created_by, _micro(key.expires_at)),
+                *(
+                    None if money is None else money.micro_usd
+                    for money in (key.budgets.day, key.budgets.month)
+                ),
             ),
         )
 
