@@ -1,13 +1,15 @@
-"""Hides known secrets everywhere, and toward stores also what stands under secret names."""
+"""Hides known secrets everywhere, and toward stores also what only looks like a secret or a person's data."""
 
 from collections.abc import Callable, Iterable
 
 from interlock_core.jsontypes import Json
 from interlock_core.protocols import Audience, StreamRedactor
 from interlock_core.secret import Secret
+from interlock_security.redaction._detect import NOTHING, Detection, Detector
 from interlock_security.redaction._encodings import forms
 from interlock_security.redaction._fields import HIDDEN, hide_fields, is_secret_name, may_hold_fields
 from interlock_security.redaction._matcher import Matcher, Span, merged
+from interlock_security.redaction._pem import hide_private_keys
 
 _MAX_TIERS = 6
 _MAX_DEPTH = 64
@@ -19,16 +21,22 @@ class KnownSecretRedactor:
     """Replaces every known secret, in six encodings, by `[redacted:<its name>]`.
 
     Toward a model nothing else is touched. Toward a store (logs, traces and exports are stores too), the
-    values of secret header and field names, passwords in URLs and Interlock's own keys are hidden as well.
+    values of secret header and field names, passwords in URLs, private keys and Interlock's own keys are
+    hidden as well, and whatever `detection` names.
     A secret of fewer than six characters is not looked for; `ignored` names such ones.
 
     Args:
         secrets: The secrets known so far; `learn` adds more.
+        detection: What is looked for toward stores beside those.
+
+    Raises:
+        ConfigurationError: A kind that `detection` names is not one, or a pattern is no regular expression.
     """
 
-    __slots__ = ("_fresh", "_ignored", "_tiers")
+    __slots__ = ("_detector", "_fresh", "_ignored", "_tiers")
 
-    def __init__(self, secrets: Iterable[Secret] = ()) -> None:
+    def __init__(self, secrets: Iterable[Secret] = (), *, detection: Detection = NOTHING) -> None:
+        self._detector = Detector(detection)
         self._tiers: list[Matcher] = []
         self._fresh: dict[str, str] = {}
         self._ignored: set[str] = set()
@@ -54,7 +62,7 @@ class KnownSecretRedactor:
     def text(self, value: str, *, toward: Audience = Audience.STORE) -> str:
         """The text with every hidden thing replaced."""
         hidden = self._exact(value)
-        return hide_fields(hidden) if toward is Audience.STORE else hidden
+        return self._unknown(hidden) if toward is Audience.STORE else hidden
 
     def json(self, value: Json, *, toward: Audience = Audience.STORE) -> Json:
         """The value with every hidden thing replaced, in keys and values; too deep nesting is cut.
@@ -63,15 +71,31 @@ class KnownSecretRedactor:
         """
         stores = toward is Audience.STORE
         walk = _Walk()
-        if not walk.over(value, _MAX_DEPTH):
-            return _rebuilt(value, lambda text: self.text(text, toward=toward), stores, _MAX_DEPTH)
-        # One scan of all texts together says which of the stages have anything to do.
-        names = stores and any(map(is_secret_name, walk.keys))
-        fields = stores and may_hold_fields("\n".join(walk.texts))
-        everything = "\0".join([*walk.keys, *walk.texts])
+        if walk.over(value, _MAX_DEPTH) and not self._touches(walk, stores):
+            return value
+        return _rebuilt(value, lambda text, name: self._member(text, name, toward), stores, _MAX_DEPTH)
+
+    def _touches(self, walk: "_Walk", stores: bool) -> bool:
+        """Whether anything is to be hidden: one scan of all texts together."""
+        everything = "\n".join([*walk.keys, *walk.texts])
         if any(tier.find(everything) for tier in self._matchers()):
-            return _rebuilt(value, lambda text: self.text(text, toward=toward), stores, _MAX_DEPTH)
-        return _rebuilt(value, hide_fields, names, _MAX_DEPTH) if names or fields else value
+            return True
+        if not stores:
+            return False
+        found = any(map(is_secret_name, walk.keys)) or may_hold_fields(everything)
+        return found or "PRIVATE KEY" in everything or bool(self._detector.find(everything))
+
+    def _member(self, text: str, name: str, toward: Audience) -> str:
+        """A text of a JSON value; the name of its field may say what it is."""
+        hidden = self._exact(text)
+        return (
+            self._unknown(hidden, before=f"{name}: " if name else "") if toward is Audience.STORE else hidden
+        )
+
+    def _unknown(self, text: str, *, before: str = "") -> str:
+        """What nobody made known, hidden."""
+        text, _ = hide_private_keys(text)
+        return self._detector.hide(hide_fields(text), before=before)
 
     def stream(self, *, toward: Audience = Audience.STORE) -> StreamRedactor:
         """A redactor for one stream; its pieces together are what `text` makes of the whole.
@@ -80,7 +104,7 @@ class KnownSecretRedactor:
         whole lines, and so holds one line at a time.
         """
         exact = _ExactStream(self._matchers())
-        return _LineStream(exact) if toward is Audience.STORE else exact
+        return _LineStream(exact, self._detector.hide) if toward is Audience.STORE else exact
 
     def _exact(self, text: str) -> str:
         spans = merged(span for tier in self._matchers() for span in tier.find(text))
@@ -104,27 +128,29 @@ class KnownSecretRedactor:
         return tuple(self._tiers)
 
 
-def _rebuilt(value: Json, hide: Callable[[str], str], names: bool, depth: int) -> Json:
+def _rebuilt(value: Json, hide: Callable[[str, str], str], names: bool, depth: int, name: str = "") -> Json:
     """The value with every text hidden; with `names`, what stands under a secret name too."""
     match value:
         case str():
-            return hide(value)
+            return hide(value, name)
         case dict() | list() if depth == 0:
             return "[deeper]"
         case dict():
             return {
-                hide(key): HIDDEN if names and _hides(key, item) else _rebuilt(item, hide, names, depth - 1)
+                hide(key, ""): (
+                    HIDDEN if names and _hides(key, item) else _rebuilt(item, hide, names, depth - 1, key)
+                )
                 for key, item in value.items()
             }
         case list():
-            return [_rebuilt(item, hide, names, depth - 1) for item in value]
+            return [_rebuilt(item, hide, names, depth - 1, name) for item in value]
         case bool() | None:
             return value
         case int() if value.bit_length() > _MAX_BITS:
             return f"[a number of {value.bit_length()} bits]"
         case int() | float():
             text = str(value)
-            return value if len(text) < _MIN_DIGITS or hide(text) == text else HIDDEN
+            return value if len(text) < _MIN_DIGITS or hide(text, name) == text else HIDDEN
 
 
 class _Walk:
@@ -138,28 +164,25 @@ class _Walk:
 
     def over(self, value: Json, depth: int) -> bool:
         """Collect, level by level; false when the value is nested deeper or holds a number too large."""
-        level = [value]
+        level: list[tuple[str, Json]] = [("", value)]
         for left in range(depth, -1, -1):
-            below: list[Json] = []
-            for item in level:
+            below: list[tuple[str, Json]] = []
+            for name, item in level:
                 if isinstance(item, str):
-                    self.texts.append(item)
-                elif isinstance(item, dict | list):
-                    if left == 0:
-                        return False
-                    below += self._members(item)
+                    self.texts.append(f"{name}: {item}" if name else item)
+                elif isinstance(item, dict):
+                    self.keys += item
+                    below += item.items()
+                elif isinstance(item, list):
+                    below += [(name, each) for each in item]
                 elif isinstance(item, int) and item.bit_length() > _MAX_BITS:
                     return False
                 elif item is not None and not isinstance(item, bool):
-                    self.texts.append(str(item))
+                    self.texts.append(f"{name}: {item}")
+            if below and left == 0:
+                return False
             level = below
         return True
-
-    def _members(self, item: dict[str, Json] | list[Json]) -> Iterable[Json]:
-        if isinstance(item, list):
-            return item
-        self.keys += item
-        return item.values()
 
 
 class _ExactStream:
@@ -204,14 +227,15 @@ class _ExactStream:
 
 
 class _LineStream:
-    """Hides fields line by line, behind a stream that hides known secrets."""
+    """Hides what only whole lines show, behind a stream that hides known secrets."""
 
-    __slots__ = ("_exact", "_line", "_rule")
+    __slots__ = ("_exact", "_in_key", "_line", "_rule")
 
-    def __init__(self, exact: _ExactStream, rule: Callable[[str], str] = hide_fields) -> None:
+    def __init__(self, exact: _ExactStream, rule: Callable[[str], str]) -> None:
         self._exact = exact
         self._line: list[str] = []
         self._rule = rule
+        self._in_key = False
 
     def feed(self, piece: str) -> str:
         """Take the next piece and give back the lines that it ends."""
@@ -222,7 +246,7 @@ class _LineStream:
         whole = self._lines(self._exact.flush())
         rest = "".join(self._line)
         self._line = []
-        return whole + self._rule(rest)
+        return whole + self._hidden(rest)
 
     def _lines(self, text: str) -> str:
         ended, newline, rest = text.rpartition("\n")
@@ -231,7 +255,11 @@ class _LineStream:
             return ""
         whole = "".join([*self._line, ended, newline])
         self._line = [rest]
-        return self._rule(whole)
+        return self._hidden(whole)
+
+    def _hidden(self, text: str) -> str:
+        text, self._in_key = hide_private_keys(text, self._in_key)
+        return self._rule(hide_fields(text))
 
 
 def _hides(key: str, item: Json) -> bool:
