@@ -3,6 +3,7 @@
 from interlock_security._branch import BRANCH
 from interlock_security._changes import ChangeLog
 from interlock_security._secrets import EnvironmentSecrets
+from interlock_security.approvals import ApprovalAnswer, ApprovalDesk, ApprovalState, PendingApproval
 from interlock_security.audit import (
     KEY_FILE,
     WITNESS_FILE,
@@ -15,45 +16,87 @@ from interlock_security.audit import (
     VerifyReport,
     Witness,
 )
-from interlock_security.keys import AdminKey, ApiKey, ApiKeys, KeyRequest, NewKey, admin_key_text
+from interlock_security.keys import (
+    AdminKey,
+    ApiKey,
+    ApiKeys,
+    KeyBudgets,
+    KeyRequest,
+    KeyRules,
+    LockedOutError,
+    NewKey,
+    admin_key_text,
+)
+from interlock_security.limits import LimitGuard, LimitKind, LimitRule, LimitScope, RateLimiter
+from interlock_security.people import DeclaredTeam, DeclaredUser, People, Standing, Team, User
 from interlock_security.permissions import (
     Explanation,
     Grant,
+    Override,
+    OverrideRequest,
+    Overrides,
     PermissionChecker,
     PermissionGuard,
     Role,
     RoleBook,
     RoleGrants,
     Rule,
+    RuleKind,
 )
-from interlock_security.redaction import KnownSecretRedactor
+from interlock_security.redaction import PERSONAL, Detection, KnownSecretRedactor, PseudonymMaker, Pseudonyms
 
 __all__ = [
     "BRANCH",
     "KEY_FILE",
+    "PERSONAL",
     "WITNESS_FILE",
     "AdminKey",
     "ApiKey",
     "ApiKeys",
+    "ApprovalAnswer",
+    "ApprovalDesk",
+    "ApprovalState",
     "AuditEntry",
     "AuditGuard",
     "AuditLimits",
     "AuditLog",
     "AuditRecord",
     "ChangeLog",
+    "DeclaredTeam",
+    "DeclaredUser",
+    "Detection",
     "EnvironmentSecrets",
     "Explanation",
     "FileWitness",
     "Grant",
+    "KeyBudgets",
     "KeyRequest",
+    "KeyRules",
     "KnownSecretRedactor",
+    "LimitGuard",
+    "LimitKind",
+    "LimitRule",
+    "LimitScope",
+    "LockedOutError",
     "NewKey",
+    "Override",
+    "OverrideRequest",
+    "Overrides",
+    "PendingApproval",
+    "People",
     "PermissionChecker",
     "PermissionGuard",
+    "PseudonymMaker",
+    "Pseudonyms",
+    "RateLimiter",
     "Role",
     "RoleBook",
     "RoleGrants",
     "Rule",
+    "RuleKind",
+    "Standing",
+    "Team",
+    "User",
     "VerifyReport",
     "Witness",
     "admin_key_text",
