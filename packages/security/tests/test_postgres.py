@@ -52,7 +52,7 @@ async def test_a_log_on_postgresql_verifies_and_shows_what_was_changed(log: Audi
     assert (report.ok, report.records, len(report.notices)) == (True, 23, 1)
     assert [record.index for record in await log.tail(3, after=4)] == [5, 6, 7]
     assert len(await log.open_intents()) == 1
-    await store.execute("UPDATE audit_records SET body = replace(body, 'write', 'read') WHERE idx = 3")
+    await store.execute("UPDATE audit_records SET payload = replace(payload, 'write', 'read') WHERE idx = 3")
     await store.execute("DELETE FROM audit_records WHERE idx = 7")
     found = [(problem.kind.value, problem.record) for problem in (await log.verify()).problems]
     assert found[:2] == [("edited", 3), ("deleted", 7)]

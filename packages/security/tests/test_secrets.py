@@ -58,7 +58,7 @@ async def test_every_secret_given_out_is_made_known_to_the_redactor(home: Path) 
         ("OPENAI_API_KEI", "OPENAI_API_KEI", "Did you mean OPENAI_API_KEY?"),
         ("env:NOTHING", "env:NOTHING", "Set the environment variable NOTHING"),
         ("EMPTY", "EMPTY", None),
-        ("vault:github", "vault:github", "Write env:NAME or file:PATH."),
+        ("vault:github", "vault:github", "Write env:NAME or file:PATH"),
         ("file:/nowhere/at/all", "file:/nowhere/at/all", "holds its text"),
     ],
 )

@@ -1,7 +1,6 @@
 """Signed notes and checkpoints."""
 
 import base64
-from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -122,54 +121,6 @@ def test_a_verifier_key_needs_32_bytes() -> None:
     """Whoever builds one by hand is told."""
     with pytest.raises(ConfigurationError, match="32 bytes"):
         VerifierKey("name", b"short")
-
-
-def test_a_key_file_is_made_once_and_is_private(home: Path) -> None:
-    """The second call reads what the first made."""
-    path = home / "audit.key"
-    assert SigningKey.load(path) is None
-    first = SigningKey.load_or_create(path)
-    second = SigningKey.load_or_create(path)
-    assert str(first.verifier) == str(second.verifier)
-    assert path.stat().st_mode & 0o777 == 0o600
-    assert sorted(item.name for item in home.iterdir()) == ["audit.key"]
-
-
-def test_a_key_that_others_may_read_is_refused(home: Path) -> None:
-    """It may be known by now."""
-    path = home / "audit.key"
-    SigningKey.load_or_create(path)
-    path.chmod(0o644)
-    with pytest.raises(ConfigurationError, match="read by others"):
-        SigningKey.load(path)
-
-
-@pytest.mark.parametrize("content", [b"", b"garbage", b"PRIVATE+KEY+name+00000000+AAAA", b"\xff\xfe"])
-def test_a_key_file_that_holds_no_key_is_refused(home: Path, content: bytes) -> None:
-    """And it is not overwritten."""
-    path = home / "audit.key"
-    path.write_bytes(content)
-    path.chmod(0o600)
-    with pytest.raises(ConfigurationError, match="no signing key"):
-        SigningKey.load_or_create(path)
-    assert path.read_bytes() == content
-
-
-def test_a_key_whose_id_does_not_fit_is_refused(home: Path) -> None:
-    """A file put together from two."""
-    path = home / "audit.key"
-    SigningKey.load_or_create(path)
-    name, _, rest = path.read_text().removeprefix("PRIVATE+KEY+").partition("+")
-    path.write_text(f"PRIVATE+KEY+{name}x+{rest}")
-    with pytest.raises(ConfigurationError, match="no signing key"):
-        SigningKey.load(path)
-
-
-def test_a_folder_where_nothing_can_be_made_is_a_clear_error(home: Path) -> None:
-    """The path's parent is a file."""
-    (home / "file").write_text("")
-    with pytest.raises(ConfigurationError, match=r"cannot be (read|made)"):
-        SigningKey.load_or_create(home / "file" / "audit.key")
 
 
 def test_a_keys_repr_shows_the_public_half_alone() -> None:

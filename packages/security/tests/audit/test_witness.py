@@ -10,7 +10,7 @@ from interlock_core.call import Principal
 from interlock_core.errors import AuditUnavailableError, VerificationError
 from interlock_core.store import Store
 from interlock_security import WITNESS_FILE, AuditLog, FileWitness
-from interlock_security.audit import ProblemKind, Sighting
+from interlock_security.audit import FileKeys, ProblemKind, Sighting
 from interlock_security.audit.merkle import CompactRange, leaf_hash
 from interlock_security.audit.notes import Checkpoint, SigningKey
 
@@ -25,69 +25,81 @@ def sighting(size: int) -> Sighting:
     return Sighting(KEY.sign(Checkpoint("example.test/log", size, tree.root()).text()), tree.to_bytes())
 
 
+def names(folder: Path) -> list[str]:
+    """What is in a folder."""
+    return [path.name for path in folder.iterdir()]
+
+
+async def unproved(old: int, size: int) -> list[bytes]:
+    """No proof: what keeps everything that it is given asks for none."""
+    raise AssertionError
+
+
 def sizes(path: Path) -> list[int]:
     """What a witness's file holds."""
     return [int(json.loads(line)["checkpoint"].split("\n")[1]) for line in path.read_text().splitlines()]
 
 
-def test_a_witness_keeps_what_it_is_shown_and_knows_the_largest(home: Path) -> None:
+async def test_a_witness_keeps_what_it_is_shown_and_knows_the_largest(home: Path) -> None:
     """Whatever the order in which processes write."""
     witness = FileWitness(home / WITNESS_FILE)
-    assert witness.sightings() is None
-    assert witness.latest() is None
+    assert await witness.sightings() is None
+    assert await witness.latest() is None
     for size in (1, 3, 2):
-        witness.record(sighting(size), found=True)
-    latest = witness.latest()
+        await witness.record(sighting(size), prove=unproved, found=True)
+    latest = await witness.latest()
     assert latest is not None
     assert latest == sighting(3)
-    assert latest.opened(KEY.verifier)[0].size == 3
-    assert [item.note for item in witness.sightings() or ()] == [sighting(size).note for size in (1, 3, 2)]
+    assert latest.opened([KEY.verifier])[0].size == 3
+    assert [item.note for item in (await witness.sightings()) or ()] == [
+        sighting(size).note for size in (1, 3, 2)
+    ]
     assert witness.path.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_witness_is_not_begun_by_the_way(home: Path) -> None:
+async def test_a_witness_is_not_begun_by_the_way(home: Path) -> None:
     """A file that went away is not made anew unless someone says so."""
     with pytest.raises(FileNotFoundError):
-        FileWitness(home / WITNESS_FILE).record(sighting(1))
+        await FileWitness(home / WITNESS_FILE).record(sighting(1), prove=unproved)
 
 
-def test_a_torn_line_vouches_for_nothing_and_hides_nothing(home: Path) -> None:
+async def test_a_torn_line_vouches_for_nothing_and_hides_nothing(home: Path) -> None:
     """The power went while it was written."""
     witness = FileWitness(home / WITNESS_FILE)
-    witness.record(sighting(5), found=True)
+    await witness.record(sighting(5), prove=unproved, found=True)
     with witness.path.open("a") as file:
         file.write('{"checkpoint": "interl')
-    assert witness.latest() == sighting(5)
+    assert await witness.latest() == sighting(5)
     witness.path.write_bytes(b'\xff\xfe\n{"checkpoint": 5, "nodes": "?"}\n[]\n')
-    assert [item.note for item in witness.sightings() or ()] == [""]
-    assert witness.latest() == Sighting("", b"")
+    assert [item.note for item in (await witness.sightings()) or ()] == [""]
+    assert await witness.latest() == Sighting("", b"")
 
 
-def test_a_witness_does_not_grow_without_end(home: Path) -> None:
+async def test_a_witness_does_not_grow_without_end(home: Path) -> None:
     """Past a mebibyte it begins anew with its latest line."""
     witness = FileWitness(home / WITNESS_FILE)
-    witness.record(sighting(9), found=True)
+    await witness.record(sighting(9), prove=unproved, found=True)
     with witness.path.open("ab") as file:
         file.write((b" " * 1_000 + b"\n") * 1_100)
-    witness.record(sighting(10))
+    await witness.record(sighting(10), prove=unproved)
     assert sizes(witness.path) == [10]
-    assert [path.name for path in home.iterdir()] == [WITNESS_FILE]
+    assert names(home) == [WITNESS_FILE]
 
 
-def test_the_latest_is_found_in_a_long_file(home: Path) -> None:
+async def test_the_latest_is_found_in_a_long_file(home: Path) -> None:
     """Only its end is read."""
     witness = FileWitness(home / WITNESS_FILE)
     for size in range(1, 400):
-        witness.record(sighting(size), found=True)
+        await witness.record(sighting(size), prove=unproved, found=True)
     assert witness.path.stat().st_size > 64 * 1024
-    assert witness.latest() == sighting(399)
+    assert await witness.latest() == sighting(399)
 
 
 def test_a_sighting_whose_nodes_are_not_its_trees_is_refused() -> None:
     """The checkpoint is signed, the nodes beside it are not."""
     other = Sighting(sighting(3).note, sighting(5).nodes)
     with pytest.raises(VerificationError, match="nodes"):
-        other.opened(KEY.verifier)
+        other.opened([KEY.verifier])
 
 
 async def test_the_witness_sees_the_end_when_the_log_is_closed(log: AuditLog, home: Path) -> None:
@@ -151,12 +163,11 @@ async def test_a_backup_restored_on_purpose_can_be_continued(log: AuditLog, stor
     """The witness of the other history is moved away, and a new one begun."""
     await log.note("test.note", USER, {})
     await log.aclose()
-    key = SigningKey.load(home / "audit.key")
-    assert key is not None
+    (key,) = FileKeys(home / "audit.key").load().signing
     ahead = Checkpoint(key.verifier.name, 9, b"x" * 32)
     tree = CompactRange(9, [b"x" * 32, b"y" * 32])
     note = key.sign(Checkpoint(ahead.origin, 9, tree.root()).text())
-    FileWitness(home / WITNESS_FILE).record(Sighting(note, tree.to_bytes()))
+    await FileWitness(home / WITNESS_FILE).record(Sighting(note, tree.to_bytes()), prove=unproved)
     restored = AuditLog(store, home=home, witness=FileWitness(home / WITNESS_FILE))
     with pytest.raises(AuditUnavailableError, match="its witness saw 9"):
         await restored.note("test.note", USER, {})

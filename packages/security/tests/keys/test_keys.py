@@ -14,43 +14,20 @@ from interlock_core.errors import (
     PermissionDeniedError,
     StoreError,
     UnauthenticatedError,
-    UnsupportedError,
 )
-from interlock_core.jsontypes import Json
 from interlock_core.money import Money
 from interlock_core.store import Store
 from interlock_core.testing import FakeClock
 from interlock_security import (
     ApiKeys,
     AuditLog,
+    KeyBudgets,
     KeyRequest,
+    KeyRules,
     PermissionChecker,
-    RoleBook,
     RoleGrants,
     admin_key_text,
 )
-
-OWN: dict[str, Json] = {"no-delete": {"inherits": ["developer"], "deny": ["tool:*.delete"]}}
-
-
-@pytest.fixture
-def checker() -> PermissionChecker:
-    """Built-in roles and one with a denial."""
-    return PermissionChecker(RoleBook(OWN))
-
-
-@pytest.fixture
-def grants(store: Store, log: AuditLog, checker: PermissionChecker) -> RoleGrants:
-    """Roles of users."""
-    return RoleGrants(store, checker=checker, changes=log)
-
-
-@pytest.fixture
-def keys(
-    store: Store, home: Path, log: AuditLog, checker: PermissionChecker, grants: RoleGrants, clock: FakeClock
-) -> ApiKeys:
-    """All keys."""
-    return ApiKeys(store, home=home, checker=checker, changes=log, roles_of=grants.roles_of, clock=clock)
 
 
 @pytest.mark.promise("A9")
@@ -253,7 +230,12 @@ async def test_without_a_fallback_a_key_without_a_role_has_no_right(
 ) -> None:
     """For who wants default deny to the letter."""
     strict = ApiKeys(
-        store, home=home, checker=checker, changes=log, roles_of=grants.roles_of, fallback_role=None
+        store,
+        home=home,
+        checker=checker,
+        changes=log,
+        roles_of=grants.roles_of,
+        rules=KeyRules(fallback_role=None),
     )
     made = await strict.create(KeyRequest(name="laptop"), by=admin)
     assert (await strict.authenticate(made.text.reveal())).roles == frozenset()
@@ -347,19 +329,41 @@ async def test_a_key_made_with_a_key_does_not_outlive_it(
         (KeyRequest(name="k", expires_in_s=-1), "expires"),
         (KeyRequest(name="k", expires_in_s=float("nan")), "expires"),
         (KeyRequest(name="k", expires_in_s=float("inf")), "expires"),
-        (KeyRequest(name="k", budget_day=Money(1)), "budget_usd_day"),
+        (KeyRequest(name="k", budget_day=Money(-1)), "budget_usd_day"),
         (KeyRequest(name="k", budget_month=Money(0)), "budget_usd_month"),
     ],
 )
 async def test_a_request_that_cannot_be_kept_is_refused(
     keys: ApiKeys, admin: Principal, request_: KeyRequest, field: str
 ) -> None:
-    """A budget too: nothing enforces it yet, so it is not silently taken."""
+    """A budget of nothing too: who wants no spending revokes the key."""
     with pytest.raises(InvalidRequestError) as caught:
         await keys.create(request_, by=admin)
     assert caught.value.field == field
-    assert isinstance(caught.value, UnsupportedError) == field.startswith("budget")
     assert await keys.list(by=admin) == ()
+
+
+@pytest.mark.promise("A9")
+async def test_a_key_keeps_its_budgets(keys: ApiKeys, admin: Principal) -> None:
+    """Exactly, with the key, for the ledger to hold."""
+    asked = KeyRequest(name="k", role="developer", budget_day=Money(1_234_567), budget_month=Money(9_000_001))
+    made = await keys.create(asked, by=admin)
+    assert made.key.budgets == KeyBudgets(day=Money(1_234_567), month=Money(9_000_001))
+    assert (made.as_json()["budget_usd_day"], made.as_json()["budget_usd_month"]) == (1.234567, 9.000001)
+    bare = await keys.create(KeyRequest(name="bare"), by=admin)
+    assert await keys.list(by=admin) == (made.key, bare.key)
+    assert bare.key.budgets == KeyBudgets()
+
+
+@pytest.mark.promise("A9")
+async def test_a_key_with_a_budget_makes_no_keys(keys: ApiKeys, admin: Principal) -> None:
+    """Each of them could spend as much again, or without end."""
+    made = await keys.create(KeyRequest(name="k", role="admin", budget_day=Money(1_000_000)), by=admin)
+    holder = await keys.authenticate(made.text.reveal())
+    for asked in (KeyRequest(name="free"), KeyRequest(name="same", budget_day=Money(1_000_000))):
+        with pytest.raises(PermissionDeniedError, match="with a budget"):
+            await keys.create(asked, by=holder)
+    await keys.aclose()
 
 
 async def test_an_unknown_role_is_named(keys: ApiKeys, admin: Principal) -> None:
@@ -378,7 +382,7 @@ async def test_users_see_and_revoke_their_own_keys_only(keys: ApiKeys, admin: Pr
     for key_id in (other.key.id, "key_nothing"):
         with pytest.raises(NotFoundError) as caught:
             await keys.revoke(key_id, by=bob)
-        assert caught.value.message == f"There is no key {key_id} that you may revoke."
+        assert caught.value.message == "There is no such key that you may revoke."
     with pytest.raises(NotFoundError):
         await keys.revoke(theirs.key.id, by=Principal(user="bob", roles=frozenset({"readonly"})))
     assert (await keys.revoke(theirs.key.id, by=bob)).revoked_at is not None

@@ -279,6 +279,8 @@ def test_roles_can_be_shown() -> None:
         "inherits": ["readonly"],
         "allow": ["tools github.issues*", "categories ci; effects read, write"],
         "deny": ["tools github.issuesDelete", "models openai/*"],
+        "approve": [],
+        "agents": [],
     }
     with pytest.raises(ConfigurationError, match="Did you mean triage"):
         book.describe("triag")
