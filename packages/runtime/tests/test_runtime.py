@@ -363,7 +363,7 @@ async def damage(database: Path) -> None:
         ]
         for name in names:
             connection.execute(f"DROP TRIGGER {name}")
-        connection.execute("UPDATE audit_records SET body = replace(body, 'readonly', 'adminxyz')")
+        connection.execute("UPDATE audit_records SET payload = replace(payload, 'readonly', 'adminxyz')")
     connection.close()
 
 

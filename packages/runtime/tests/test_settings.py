@@ -110,7 +110,14 @@ def other(value: object, wanted: object) -> object:
         return not value
     if isinstance(value, int | float):
         return value + 1
+    if isinstance(value, dict):
+        return {"x": "y"}
     return f"{value}x" if isinstance(value, str) else ["x"]
+
+
+def toml(value: object) -> str:
+    """A value as TOML writes it."""
+    return '{x = "y"}' if isinstance(value, dict) else json.dumps(value)
 
 
 @pytest.mark.parametrize("name", TABLES)
@@ -119,13 +126,13 @@ def test_every_key_of_a_table_can_be_set(tmp_path: Path, name: str) -> None:
     types = get_type_hints(TABLES[name])
     default = TABLES[name]()
     wanted = {key: other(getattr(default, key), kind) for key, kind in types.items()}
-    lines = [f"{key} = {json.dumps(value)}" for key, value in wanted.items()]
+    lines = [f"{key} = {toml(value)}" for key, value in wanted.items()]
     file = write(tmp_path, f"[{name}]\n" + "\n".join(lines))
     by_file = getattr(load_settings(env(tmp_path), config=file), name)
     assert {key: getattr(by_file, key) for key in types} == {
         key: ("x",) if value == ["x"] else value for key, value in wanted.items()
     }
-    variables = {f"INTERLOCK_{name}__{key}".upper(): json.dumps(value) for key, value in wanted.items()}
+    variables = {f"INTERLOCK_{name}__{key}".upper(): toml(value) for key, value in wanted.items()}
     assert getattr(load_settings(env(tmp_path, **variables)), name) == by_file
 
 
@@ -172,8 +179,17 @@ def test_every_key_has_a_sentence() -> None:
         ("server = 3\n", 1, "[server]"),
         ("[aliases]\nfast = 3\n", 2, "provider/model"),
         ('[aliases]\nauto = "acme/small"\n', 2, "another"),
-        ("[[limits]]\nrequests = 1\n", 1, "Remove"),
+        ("[experiments]\nrequests = 1\n", 1, "Remove"),
         ("[providers]\nacme = 3\n", 1, "[providers.acme]"),
+        ("[mcp.files]\ntrusted = true\n", 1, "Name the program"),
+        ('[mcp.files]\ncommand = "a"\nurl = "http://x"\n', 1, "Name the program"),
+        ('[mcp."a b"]\ncommand = "a"\n', 1, "lower-case"),
+        ('[tools.files]\nsource = "a"\n[mcp.files]\ncommand = "a"\n', 3, "no name of [tools]"),
+        ('[mcp.files]\nurl = "http://x"\nargs = ["a"]\n', 1, "in 'env'"),
+        ('[mcp.files]\ncommand = "a"\ncredential = "env:A"\n', 1, "in 'env'"),
+        ('[mcp.files]\ncommand = "a"\nenv = { A = 1 }\n', 3, "texts by name"),
+        ('[mcp.files]\ncommand = "a"\nenv = "A"\n', 3, "texts by name"),
+        ('[mcp.files]\ncommand = "a"\ntimeout_s = 0\n', 3, "0.1 to"),
     ],
 )
 def test_a_mistake_is_told_with_its_place_and_what_to_do(
@@ -354,3 +370,13 @@ def test_relative_paths_begin_at_the_file(tmp_path: Path) -> None:
     assert settings.path("~/a.yaml") == Path.home() / "a.yaml"
     assert settings.path("~nobody-at-all/a") == tmp_path / "~nobody-at-all" / "a"
     assert Settings(home=tmp_path).path("a.yaml") == Path("a.yaml")
+
+
+def test_what_a_program_is_handed_is_shown_as_the_place_it_comes_from(tmp_path: Path) -> None:
+    """A value that is written out may be a secret, so it is hidden."""
+    file = write(tmp_path, '[mcp.files]\ncommand = "a"\nenv = { A = "env:TOKEN", B = "sk-canary-2" }\n')
+    settings = load_settings(env(tmp_path), config=file)
+    assert settings.mcp["files"].env == {"A": "env:TOKEN", "B": "sk-canary-2"}
+    shown = str(settings_json(settings))
+    assert "env:TOKEN" in shown
+    assert "canary" not in shown

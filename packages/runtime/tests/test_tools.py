@@ -20,7 +20,7 @@ from interlock_core.errors import (
 )
 from interlock_core.jsontypes import as_array, as_object
 from interlock_core.testing import LoopbackServer, ScriptedApprover, json_answer
-from interlock_runtime import Runtime, Settings, SpecificationJob
+from interlock_runtime import RightQuestion, Runtime, Settings, SpecificationJob
 from interlock_runtime._access import local_user
 from interlock_runtime.settings import ApprovalSettings, AuditSettings, ToolSettings, UserSettings
 from interlock_tools.testing.github import GitHubStandIn
@@ -255,7 +255,8 @@ async def test_a_user_who_may_only_read_changes_nothing(home: Path, shop: Path) 
             tail = await runtime.trail.tail()
             assert [row["kind"] for row in tail] == ["refused"]
             writes = (await runtime.tools.catalog()).get(found[Effect.WRITE])
-            assert not (await runtime.access.can(local_user(), writes)).allowed
+            question = RightQuestion(user=local_user(), tool=writes)
+            assert not (await runtime.access.rules.explain(question)).verdict.allowed
         assert server.requests == []
 
 
@@ -331,21 +332,41 @@ async def test_nobody_there_means_no(home: Path, shop: Path) -> None:
 
 async def test_documents_are_converted_for_those_who_ask(home: Path, shop: Path) -> None:
     """Progress is told; what this version does not write is refused."""
-    told: list[str] = []
+    told: list[int] = []
     async with Runtime.open(Settings(home=home), environment=NOTHING) as runtime:
-        report = await runtime.tools.convert([str(shop)], dialect="all", progress=told.append)
+        report = await runtime.tools.convert(
+            [str(shop)], dialect="all", summary=True, progress=lambda _, done, __: told.append(done)
+        )
         assert "shop" in str(report)
         assert told
         assert await runtime.tools.convert([str(shop)])
-        with pytest.raises(UnsupportedError, match="strict"):
-            await runtime.tools.convert([str(shop)], strict=True)
         (document,) = as_array(report["documents"])
+        summary = as_object(as_object(document)["summary"])
+        assert sorted(summary) == ["effects", "folded", "largest", "namespace", "problems", "tokens"]
         tools = as_object(as_object(document)["tools"])
         assert sorted(tools) == ["anthropic", "cohere", "local", "mistral", "openai"]
         assert len({len(as_array(listed)) for listed in tools.values()}) == 1
         assert "input_schema" in as_object(as_array(tools["anthropic"])[0])
         with pytest.raises(UnsupportedError, match="gemini"):
             await runtime.tools.convert([str(shop)], dialect="gemini")
+
+
+@pytest.mark.promise("O5")
+async def test_strict_tools_are_converted_with_what_that_means_for_each(home: Path, shop: Path) -> None:
+    """For every vendor, beside the tools: the class of each, and what is not enforced."""
+    async with Runtime.open(Settings(home=home), environment=NOTHING) as runtime:
+        report = await runtime.tools.convert([str(shop)], dialect="all", strict=True)
+    (document,) = (as_object(one) for one in as_array(report["documents"]))
+    classes, tools = as_object(document["strict"]), as_object(document["tools"])
+    assert sorted(classes) == ["anthropic", "cohere", "local", "mistral", "openai"]
+    for vendor, listed in classes.items():
+        assert len(as_array(listed)) == len(as_array(tools[vendor]))
+        assert {str(as_object(one)["class"]) for one in as_array(listed)} == {"strict-lossless"}
+    function = as_object(as_object(as_array(tools["openai"])[0])["function"])
+    assert function["strict"] is True
+    assert as_object(function["parameters"])["additionalProperties"] is False
+    plain = as_object(as_object(as_array(tools["local"])[0])["function"])
+    assert "strict" not in plain
 
 
 async def test_a_missing_token_is_told_before_a_model_is_asked(home: Path, github: GitHubStandIn) -> None:

@@ -9,17 +9,20 @@ from interlock_runtime._load import load as load_settings
 from interlock_runtime._models import ProviderRow, ProviderVerdict
 from interlock_runtime._question import Question, SpecificationJob
 from interlock_runtime._records import Dimension
+from interlock_runtime._rules import RightQuestion
 from interlock_runtime._runtime import Runtime
 from interlock_runtime.settings import Settings
-from interlock_security import KeyRequest
+from interlock_security import KeyRequest, OverrideRequest
 
 __all__ = [
     "Access",
     "Dimension",
     "KeyRequest",
+    "OverrideRequest",
     "ProviderRow",
     "ProviderVerdict",
     "Question",
+    "RightQuestion",
     "Runtime",
     "Settings",
     "SpecificationJob",

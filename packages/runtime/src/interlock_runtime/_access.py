@@ -5,14 +5,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interlock_core import Call, CallKind, JsonObject, Principal, Secret, ToolSpec, Verdict, new_id
-from interlock_core.errors import NotFoundError, PermissionDeniedError
+from interlock_core import Call, CallKind, JsonObject, Permit, Principal, Secret, ToolSpec, new_id
+from interlock_core.errors import NotFoundError, PermissionDeniedError, RefusedError
 from interlock_core.nearest import suggestion
 from interlock_core.store import Store
+from interlock_runtime._people import Directory, declared_teams, declared_users
+from interlock_runtime._rules import Rules
 from interlock_security import (
     ApiKeys,
     AuditLog,
     KeyRequest,
+    KeyRules,
+    Overrides,
+    People,
     PermissionChecker,
     PermissionGuard,
     RoleBook,
@@ -22,6 +27,7 @@ from interlock_security import (
 
 if TYPE_CHECKING:
     from interlock_runtime.settings import Settings
+    from interlock_security.alerts import KeyWatch
 
 ADMIN_KEY_FILE = "admin.key"
 """Name of the file in the data folder that holds the first start's admin key."""
@@ -41,7 +47,7 @@ def local_user() -> str:
 
 def permission_checker(settings: "Settings") -> PermissionChecker:
     """The checker over the built-in roles and those of the configuration."""
-    return PermissionChecker(RoleBook(settings.roles))
+    return PermissionChecker(RoleBook(settings.roles), environment=settings.server.environment)
 
 
 class Access:
@@ -52,6 +58,12 @@ class Access:
         store: Holds grants and keys.
         audit: Records every change before it is made.
         checker: Knows the rules.
+
+    Attributes:
+        people: Users and teams.
+        rules: Overrides, and explanations.
+        permission: The guard around calls that nobody approves.
+        permission_before_approval: The guard around calls that people are asked about behind it.
     """
 
     def __init__(
@@ -59,13 +71,42 @@ class Access:
     ) -> None:
         self._settings = settings
         self._checker = checker
-        self._permission = PermissionGuard(checker, refusals=audit)
+        self.rules = Rules(
+            checker,
+            Overrides(store, checker=checker, changes=audit),
+            principal_of=self.principal_of,
+            local=self.local,
+        )
+        self.permission = PermissionGuard(checker, refusals=audit, refresh=self.rules.refresh)
+        self.permission_before_approval = PermissionGuard(
+            checker, refusals=audit, approval_follows=True, refresh=self.rules.refresh
+        )
         configured = {name: user.roles for name, user in settings.users.items()}
         self._grants = RoleGrants(store, checker=checker, changes=audit, configured=configured)
-        self._keys = ApiKeys(
-            store, home=settings.home, checker=checker, changes=audit, roles_of=self._grants.roles_of
+        self._people = People(
+            store,
+            checker=checker,
+            changes=audit,
+            users=declared_users(settings),
+            teams=declared_teams(settings),
         )
+        self._keys = ApiKeys(
+            store,
+            home=settings.home,
+            checker=checker,
+            changes=audit,
+            roles_of=self._grants.roles_of,
+            owners=self._people,
+            rules=KeyRules(most_wrong=settings.server.max_wrong_keys),
+        )
+        self.people = Directory(self._people, grants=self._grants, local=self.local, forget=self._keys.forget)
         self._local: Principal | None = None
+        self._watch: KeyWatch | None = None
+
+    @property
+    def permit(self) -> Permit:
+        """Says who may do what."""
+        return self._checker
 
     async def local(self) -> Principal:
         """The user at this machine: admin, unless the configuration gives other roles."""
@@ -73,22 +114,52 @@ class Access:
             name = local_user()
             declared = name in self._settings.users
             roles = await self._grants.roles_of(name) if declared else frozenset({"admin"})
-            self._local = Principal(user=name, roles=roles)
+            standing = await self._people.standing(name)
+            self._local = Principal(
+                user=name, roles=roles, team=standing.team, organisation=standing.organisation
+            )
         return self._local
+
+    async def check(self) -> None:
+        """Hold the users and teams of the configuration against those of the store.
+
+        Raises:
+            ConfigurationError: A name is in both, or a declared user's team is in neither.
+        """
+        await self._people.check()
 
     async def principal_of(self, user: str) -> Principal:
         """A user by name, with the roles held."""
         if user == local_user():
             return await self.local()
-        return Principal(user=user, roles=await self._grants.roles_of(user))
+        standing = await self._people.standing(user)
+        roles = await self._grants.roles_of(user)
+        return Principal(user=user, roles=roles, team=standing.team, organisation=standing.organisation)
 
-    async def authenticate(self, key: str) -> Principal:
+    async def authenticate(self, key: str, *, address: str | None = None) -> Principal:
         """Who an API key stands for.
 
+        Args:
+            key: Its text.
+            address: The client's network address; None where no network is between.
+
         Raises:
-            UnauthenticatedError: It is none, has ended or was revoked.
+            LockedOutError: Too many wrong keys came from the client's network.
+            UnauthenticatedError: It is none, has ended, was revoked, or its user is disabled.
         """
-        return await self._keys.authenticate(key)
+        try:
+            principal = await self._keys.authenticate(key, address=address)
+        except RefusedError:
+            if self._watch is not None and address:
+                self._watch.refused(key, address)
+            raise
+        if self._watch is not None and address:
+            self._watch.signed_in(principal, address)
+        return principal
+
+    def watched(self, watch: "KeyWatch | None") -> None:
+        """Show somebody from here on which keys come from where."""
+        self._watch = watch
 
     def require(self, principal: Principal, area: str) -> None:
         """Refuse a principal who may not administer an area such as `stats.read`.
@@ -105,22 +176,6 @@ class Access:
         call = Call(id="", kind=CallKind.MODEL, name=model, principal=principal)
         return self._checker.may(call).allowed
 
-    async def can(
-        self, user: str, tool: ToolSpec, *, agent: str | None = None, arguments: JsonObject | None = None
-    ) -> Verdict:
-        """Whether a user may call a tool, and which rule decides."""
-        call = Call(
-            id=new_id("call"),
-            kind=CallKind.TOOL,
-            name=tool.name,
-            principal=await self.principal_of(user),
-            agent=agent,
-            effect=tool.effect,
-            category=tool.category,
-            arguments=arguments,
-        )
-        return self._checker.may(call)
-
     async def require_tool(self, principal: Principal, tool: ToolSpec) -> None:
         """Refuse a principal who may not call a tool at all, before any work is done for it.
 
@@ -135,7 +190,7 @@ class Access:
             effect=tool.effect,
             category=tool.category,
         )
-        async with self._permission.around(call):
+        async with self.permission_before_approval.around(call):
             return
 
     def roles(self) -> Sequence[JsonObject]:
@@ -155,53 +210,69 @@ class Access:
         """Who holds which role, by configuration or by grant."""
         return [grant.as_json() for grant in await self._grants.list()]
 
-    async def grant(self, user: str, role: str) -> None:
-        """Give a role to a user, as the local user.
+    async def grant(self, user: str, role: str, *, by: Principal | None = None) -> None:
+        """Give a role to a user; the user at this machine asks when `by` is None.
 
         Raises:
             NotFoundError: There is no such role.
-            PermissionDeniedError: The local user may not.
+            PermissionDeniedError: Who asks may not.
         """
         self._need(role)
-        await self._grants.grant(user, role, by=await self.local())
+        await self._grants.grant(user, role, by=by or await self.local())
 
-    async def revoke_grant(self, user: str, role: str) -> None:
-        """Take a role from a user, as the local user.
+    async def revoke_grant(self, user: str, role: str, *, by: Principal | None = None) -> None:
+        """Take a role from a user; the user at this machine asks when `by` is None.
 
         Raises:
-            NotFoundError: There is no such role, or the user does not hold it.
-            PermissionDeniedError: The local user may not.
+            NotFoundError: The user does not hold it.
+            PermissionDeniedError: Who asks may not.
         """
-        self._need(role)
-        await self._grants.revoke(user, role, by=await self.local())
+        await self._grants.revoke(user, role, by=by or await self.local())
 
-    async def create_key(self, request: KeyRequest) -> JsonObject:
-        """Make an API key, as the local user; its text is in the answer this once.
+    async def create_key(self, request: KeyRequest, *, by: Principal | None = None) -> JsonObject:
+        """Make an API key; its text is in the answer this once.
+
+        Args:
+            request: What it shall be.
+            by: Who asks; the user at this machine when None.
 
         Raises:
             NotFoundError: There is no such role.
-            PermissionDeniedError: The local user may not.
+            PermissionDeniedError: Who asks may not.
         """
         if request.role is not None:
             self._need(request.role)
-        made = await self._keys.create(request, by=await self.local())
+        made = await self._keys.create(request, by=by or await self.local())
         return made.as_json()
 
-    async def keys(self) -> Sequence[JsonObject]:
-        """Every API key, without its text."""
-        return [key.as_json() for key in await self._keys.list(by=await self.local())]
+    async def keys(self, *, by: Principal | None = None) -> Sequence[JsonObject]:
+        """Every API key that `by` may see, without its text; the user at this machine when None."""
+        return [key.as_json() for key in await self._keys.list(by=by or await self.local())]
+
+    async def key(self, key_id: str, *, by: Principal) -> JsonObject:
+        """One API key that `by` may see, without its text.
+
+        Raises:
+            NotFoundError: There is none that `by` may see.
+        """
+        for key in await self.keys(by=by):
+            if key["id"] == key_id:
+                return key
+        raise NotFoundError(
+            "There is no such key that you may see.", field="id", remedy="The list of keys shows their ids."
+        )
 
     async def has_keys(self) -> bool:
         """Whether there is any key yet."""
         return bool(await self._keys.list(by=Principal(user="system", roles=frozenset({"admin"}))))
 
-    async def revoke_key(self, key_id: str) -> None:
-        """Revoke an API key at once, as the local user.
+    async def revoke_key(self, key_id: str, *, by: Principal | None = None) -> JsonObject:
+        """Revoke an API key at once; the user at this machine asks when `by` is None.
 
         Raises:
-            NotFoundError: There is no such key.
+            NotFoundError: There is no such key that one may revoke.
         """
-        await self._keys.revoke(key_id, by=await self.local())
+        return (await self._keys.revoke(key_id, by=by or await self.local())).as_json()
 
     async def ensure_admin_key(self) -> bool:
         """Make the first admin key when there is none; whether it was made just now."""

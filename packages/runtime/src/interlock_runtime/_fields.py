@@ -1,7 +1,7 @@
 """Turns the values of one configuration table into its dataclass, or says exactly what is wrong.
 
-Types are read from the class itself: text, whole number, number, yes or no, list of texts, one of some words,
-each of them optional where the default is None.
+Types are read from the class itself: text, whole number, number, yes or no, list of texts or of whole
+numbers, texts by name, one of some words, each of them optional where the default is None.
 """
 
 import math
@@ -74,7 +74,10 @@ def _value(value: object, wanted: object, where: str) -> object:
     if origin is Literal:
         return _choice(value, cast("tuple[object, ...]", get_args(wanted)), where)
     if origin is tuple:
-        return _texts(value, where)
+        numbers = cast("tuple[object, ...]", get_args(wanted))[0] is int
+        return _numbers(value, where) if numbers else _texts(value, where)
+    if origin is dict:
+        return _named_texts(value, where)
     return _plain(value, wanted, where)
 
 
@@ -93,6 +96,26 @@ def _texts(value: object, where: str) -> tuple[str, ...]:
             f"{where} is {kind}.", field=where, remedy='Write a list of texts: ["a", "b"].'
         )
     return tuple(cast("list[str]", entries))
+
+
+def _numbers(value: object, where: str) -> tuple[int, ...]:
+    entries = cast("list[object]", value) if isinstance(value, list) else None
+    if entries is None or not all(type(entry) is int for entry in entries):
+        kind = _kind(cast("object", value))
+        raise ConfigurationError(
+            f"{where} is {kind}.", field=where, remedy="Write a list of whole numbers: [50, 80]."
+        )
+    return tuple(cast("list[int]", entries))
+
+
+def _named_texts(value: object, where: str) -> dict[str, str]:
+    entries = cast("dict[str, object]", value) if isinstance(value, dict) else None
+    if entries is None or not all(isinstance(entry, str) for entry in entries.values()):
+        kind = _kind(cast("object", value)) if entries is None else "a table that does not fit"
+        raise ConfigurationError(
+            f"{where} is {kind}.", field=where, remedy='Write texts by name: { NAME = "text" }.'
+        )
+    return cast("dict[str, str]", entries)
 
 
 _WORDS: dict[object, str] = {str: "a text", int: "a whole number", float: "a number", bool: "true or false"}

@@ -38,12 +38,22 @@ def hidden_request(request: CompletionRequest, redactor: Redactor) -> Completion
     fields, tools, schemas, metadata, unknown fields of the request. Where something was hidden, the client's
     own bytes are not forwarded.
     """
-    found: list[str] = []
-    _texts(request, found)
-    together = "\0".join(found)
+    together = "\0".join(texts_of(request))
     if redactor.text(together, toward=Audience.MODEL) == together:
         return request
-    return replace(_hidden(request, redactor), original=None)
+    return replace(rewritten(request, redactor), original=None)
+
+
+def texts_of(request: CompletionRequest) -> list[str]:
+    """Every text of a request, wherever a client or a document can put one."""
+    found: list[str] = []
+    _texts(request, found)
+    return found
+
+
+def rewritten(request: CompletionRequest, redactor: Redactor) -> CompletionRequest:
+    """The request with every such text as a redactor gives it back."""
+    return _hidden(request, redactor)
 
 
 def _texts(value: object, found: list[str]) -> None:

@@ -1,15 +1,17 @@
 """Joins the parts: the one place that knows them all.
 
-Guards around a model's call, outermost first: metrics, permission; inside them the router, and around each
-provider the redactor, which hides known secrets in the request and in errors. Around a tool's call:
-permission, approval (every answer recorded), audit (intent before, outcome after); inside all of them the
-executor, whose results and errors are redacted before anybody sees them.
+Guards around a model's call, outermost first: alerts (which only watch), metrics, permission, limits of the
+callers; inside them the router, and around each provider the redactor, which hides known secrets in the
+request and in errors, and the limits of that provider and its models; outside the redactor the quotas, which
+pay for each request to a vendor by itself. Around a tool's call: alerts, permission, approval (every answer
+recorded), limits, quota, audit (intent before, outcome after); inside all of them the executor, whose results
+and errors are redacted before anybody sees them.
 
 Every secret that the settings name is known to the redactor before the first call, used or not.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from interlock_core import Approver, Principal, Provider
@@ -18,30 +20,41 @@ from interlock_core.store import Branch, Store
 from interlock_observability import BRANCH as METRICS_BRANCH
 from interlock_router import Seams
 from interlock_runtime._access import Access, permission_checker
-from interlock_runtime._approvals import RecordedApprover, approval_rule
+from interlock_runtime._alerts import Alerts
+from interlock_runtime._approvals import (
+    Approvals,
+    asked_people,
+    needs_approval,
+)
+from interlock_runtime._audit_log import open_audit_log
+from interlock_runtime._credentials import Credentials, open_credentials
+from interlock_runtime._devtools import DevFolders
 from interlock_runtime._documents import DocumentStore
 from interlock_runtime._guarded import GuardedProvider
+from interlock_runtime._limiting import Limits
 from interlock_runtime._models import DeclaredProvider, Models, ProviderMaking, declared_providers
-from interlock_runtime._mounting import SHIPPED
+from interlock_runtime._pins import StoredPins
+from interlock_runtime._quotas import QuotaDesk
 from interlock_runtime._records import Records
-from interlock_runtime._tools import Credentials, ToolGuards, Tools
+from interlock_runtime._redaction import detection
+from interlock_runtime._tools import ToolGuards, Tools
+from interlock_runtime._toolservers import ToolServers
 from interlock_runtime._trail import Trail
+from interlock_runtime._vault import VaultFront
 from interlock_runtime.settings import Settings
 from interlock_security import BRANCH as SECURITY_BRANCH
 from interlock_security import (
-    WITNESS_FILE,
+    ApprovalDesk,
     AuditGuard,
     AuditLog,
-    EnvironmentSecrets,
-    FileWitness,
     KnownSecretRedactor,
-    PermissionGuard,
+    PermissionChecker,
 )
 
 BRANCHES: Sequence[Branch] = (
     SECURITY_BRANCH,
     METRICS_BRANCH,
-    Branch(name="runtime", head="runtime_0001", package="interlock_runtime.migrations"),
+    Branch(name="runtime", head="runtime_0003", package="interlock_runtime.migrations"),
 )
 """Every part's branch of migrations."""
 
@@ -57,7 +70,12 @@ class Joined:
         models: Providers, models and the router.
         tools: Documents, tools and their calls.
         access: Users, roles and keys.
+        approvals: Questions that wait for people.
+        limits: Rate limits.
+        quotas: Most money a day and a month.
+        vault: The secrets that are kept.
         trail: The audit log.
+        alerts: What looked suspicious.
         records: Statistics and metrics.
         redactor: Knows every secret that the settings name or that was given out.
         audit: The audit log.
@@ -70,11 +88,40 @@ class Joined:
     models: Models
     tools: Tools
     access: Access
+    approvals: Approvals
+    limits: Limits
+    quotas: QuotaDesk
+    vault: VaultFront
     trail: Trail
+    alerts: Alerts
     records: Records
     redactor: KnownSecretRedactor
     audit: AuditLog
     store: Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Ground:
+    """What every part stands on; the stack closes it last."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    stack: AsyncExitStack
+    checker: PermissionChecker
+    redactor: KnownSecretRedactor
+    store: Store
+    audit: AuditLog
+    access: Access
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Watch:
+    """What sees every call: it watches, counts, bounds and pays."""
+
+    alerts: Alerts
+    records: Records
+    limits: Limits
+    quotas: QuotaDesk
 
 
 async def join(
@@ -91,42 +138,150 @@ async def join(
         ConfigurationError: A setting is wrong, or the data folder cannot be written.
         StoreError: The database cannot be opened.
     """
-    checker, redactor = permission_checker(settings), KnownSecretRedactor()
-    store, audit = await _opened_log(settings, redactor, stack)
-    access = Access(settings, store=store, audit=audit, checker=checker)
-    stack.push_async_callback(access.aclose)
+    ground = await _opened_ground(settings, environment, stack)
+    access, audit, store, redactor = ground.access, ground.audit, ground.store, ground.redactor
     documents, providers = DocumentStore(store), declared_providers(settings, environment)
-    access.tell_admin_key(redactor.learn)
-    credentials = await _credentials(settings, environment, providers, documents, redactor)
-    records = await _opened_records(settings, store, stack)
-    models = Models(
-        settings,
-        providers=providers,
-        seams=Seams(performance=records.collector, permit=checker),
-        collector=records.collector,
-        making=ProviderMaking(secrets=credentials.secrets, redactor=redactor, open_paths=open_paths),
-    )
-    stack.push_async_callback(models.aclose)
+    vault = _opened_vault(ground)
+    credentials = await open_credentials(settings, environment, providers, documents, redactor, vault)
+    stack.push_async_callback(credentials.tokens.aclose)
+    watch = await _opened_watch(ground, credentials)
+    models = _models(ground, providers, watch, credentials, open_paths=open_paths)
+    vault.changed.append(models.keys_changed)
     principal = await access.local()
-    permission = PermissionGuard(checker, refusals=audit)
-    guards = _tool_guards(settings, permission, approver=approver, audit=audit, redactor=redactor)
-    tools = Tools(
-        settings, documents=documents, credentials=credentials, audit=audit, guards=guards, access=access
-    )
-    stack.push_async_callback(tools.aclose)
+    await access.rules.refresh()
+    desk = _desk(ground)
+    guards_of_models = (*watch.alerts.guards, *watch.records.guards, access.permission)
+    router = watch.limits.around_callers(models.router)
+    provider = GuardedProvider(router, guards_of_models, nobody=principal)
+    asked = asked_people(settings.approvals, approver, desk, ground.checker, audit)
+    tools = _tools(ground, documents, credentials, provider, _tool_guards(ground, watch, asked))
     return Joined(
         settings=settings,
         principal=principal,
-        provider=GuardedProvider(models.router, (*records.guards, permission), nobody=principal),
+        provider=provider,
         models=models,
         tools=tools,
         access=access,
-        trail=Trail(audit),
-        records=records,
+        approvals=Approvals(desk, access.local),
+        limits=watch.limits,
+        quotas=watch.quotas,
+        vault=vault,
+        trail=Trail(audit, store=store, access=access, keep_days=settings.retention.audit_days),
+        alerts=watch.alerts,
+        records=watch.records,
         redactor=redactor,
         audit=audit,
         store=store,
     )
+
+
+async def _opened_ground(
+    settings: Settings, environment: Mapping[str, str], stack: AsyncExitStack
+) -> _Ground:
+    """The database, the audit log in it, and who may do what."""
+    checker = permission_checker(settings)
+    redactor = KnownSecretRedactor(detection=detection(settings.redaction))
+    store, audit = await _opened_log(settings, redactor, stack)
+    access = Access(settings, store=store, audit=audit, checker=checker)
+    stack.push_async_callback(access.aclose)
+    await access.check()
+    access.tell_admin_key(redactor.learn)
+    return _Ground(
+        settings=settings,
+        environment=environment,
+        stack=stack,
+        checker=checker,
+        redactor=redactor,
+        store=store,
+        audit=audit,
+        access=access,
+    )
+
+
+def _opened_vault(ground: _Ground) -> VaultFront:
+    """The vault; its key is read when a secret of it is wanted."""
+    vault = VaultFront(
+        ground.settings,
+        ground.environment,
+        store=ground.store,
+        audit=ground.audit,
+        access=ground.access,
+        redactor=ground.redactor,
+    )
+    ground.stack.push_async_callback(vault.aclose)
+    return vault
+
+
+async def _opened_watch(ground: _Ground, credentials: Credentials) -> _Watch:
+    """Alerts, records, limits and quotas; what waits in them is written before the store is closed."""
+    settings, stack = ground.settings, ground.stack
+    alerts = Alerts(settings, store=ground.store, audit=ground.audit, secrets=credentials.secrets)
+    stack.push_async_callback(alerts.aclose)
+    await alerts.open()
+    ground.access.watched(alerts.keys)
+    records = await _opened_records(settings, ground.store, stack)
+    limits = Limits(
+        settings, store=ground.store, audit=ground.audit, access=ground.access, secrets=credentials.secrets
+    )
+    await limits.open(records.collector)
+    stack.push_async_callback(limits.aclose)
+    quotas = QuotaDesk(settings, store=ground.store, audit=ground.audit, access=ground.access)
+    stack.push_async_callback(quotas.aclose)
+    await quotas.open()
+    return _Watch(alerts=alerts, records=records, limits=limits, quotas=quotas)
+
+
+def _models(
+    ground: _Ground,
+    providers: Mapping[str, DeclaredProvider],
+    watch: _Watch,
+    credentials: Credentials,
+    *,
+    open_paths: bool,
+) -> Models:
+    """Providers, models and the router."""
+    making = ProviderMaking(
+        secrets=credentials.secrets,
+        redactor=ground.redactor,
+        open_paths=open_paths,
+        limited=watch.limits.around_attempts,
+        metered=watch.quotas.around_attempts,
+    )
+    collector = watch.records.collector
+    seams = Seams(performance=collector, permit=ground.checker)
+    models = Models(ground.settings, providers=providers, seams=seams, collector=collector, making=making)
+    ground.stack.push_async_callback(models.aclose)
+    return models
+
+
+def _tools(
+    ground: _Ground,
+    documents: DocumentStore,
+    credentials: Credentials,
+    provider: Provider,
+    guards: ToolGuards,
+) -> Tools:
+    """Documents, servers and the tools for developers, with what stands around their calls."""
+    servers = ToolServers(
+        ground.settings,
+        environment=ground.environment,
+        secrets=credentials.secrets,
+        named=credentials.named,
+        pins=StoredPins(ground.store, audit=ground.audit, access=ground.access),
+        redactor=ground.redactor,
+    )
+    tools = Tools(
+        ground.settings,
+        documents=documents,
+        servers=servers,
+        folders=DevFolders(ground.settings, provider),
+        credentials=credentials,
+        audit=ground.audit,
+        guards=guards,
+        access=ground.access,
+    )
+    ground.stack.push_async_callback(tools.aclose)
+    return tools
 
 
 async def _opened_log(
@@ -136,9 +291,7 @@ async def _opened_log(
     _make_home(settings)
     store = await Store.open(settings.store_url, branches=BRANCHES)
     stack.push_async_callback(store.aclose)
-    audit = _audit_log(settings, store, redactor)
-    stack.push_async_callback(audit.aclose)
-    return store, audit
+    return store, open_audit_log(settings, store, redactor, stack)
 
 
 async def _opened_records(settings: Settings, store: Store, stack: AsyncExitStack) -> Records:
@@ -150,41 +303,28 @@ async def _opened_records(settings: Settings, store: Store, stack: AsyncExitStac
     return records
 
 
-async def _credentials(
-    settings: Settings,
-    environment: Mapping[str, str],
-    providers: Mapping[str, DeclaredProvider],
-    documents: DocumentStore,
-    redactor: KnownSecretRedactor,
-) -> Credentials:
-    """Every secret that is named anywhere, known to the redactor before anything can be logged.
-
-    One that cannot be had is an error when it is wanted, not before.
-    """
-    named = _named_secrets(settings, providers, environment)
-    folder = None if settings.file is None else settings.file.parent
-    secrets = EnvironmentSecrets(environment, named=named, folder=folder, learn=redactor.learn)
-    for name in (*named, *await documents.credentials()):
-        with suppress(ConfigurationError):
-            await secrets.get(name)
-    return Credentials(secrets=secrets, named=frozenset(named))
-
-
-def _tool_guards(
-    settings: Settings,
-    permission: PermissionGuard,
-    *,
-    approver: Approver,
-    audit: AuditLog,
-    redactor: KnownSecretRedactor,
-) -> ToolGuards:
+def _tool_guards(ground: _Ground, watch: _Watch, asked: Approver) -> ToolGuards:
     """What stands around a tool's call, in the order that this module states."""
+    settings, access = ground.settings, ground.access
+    counting = (watch.limits.around_tools(), watch.quotas.around_tools())
     return ToolGuards(
-        outer=(permission,),
-        approver=RecordedApprover(approver, audit),
-        inner=(AuditGuard(audit, reads=settings.audit.reads),),
-        redactor=redactor,
-        needs_approval=approval_rule(settings.approvals.require),
+        outer=(*watch.alerts.guards, access.permission_before_approval),
+        unasked=(*watch.alerts.guards, access.permission),
+        approver=asked,
+        inner=(*counting, AuditGuard(ground.audit, reads=settings.audit.reads)),
+        redactor=ground.redactor,
+        needs_approval=needs_approval(settings.approvals, ground.checker),
+    )
+
+
+def _desk(ground: _Ground) -> ApprovalDesk:
+    """Where questions wait for people."""
+    return ApprovalDesk(
+        ground.store,
+        checker=ground.checker,
+        changes=ground.audit,
+        redactor=ground.redactor,
+        valid_s=ground.settings.approvals.valid_s,
     )
 
 
@@ -197,27 +337,3 @@ def _make_home(settings: Settings) -> None:
             field="INTERLOCK_HOME",
             remedy="Point INTERLOCK_HOME at a folder that you may write to.",
         ) from exc
-
-
-def _audit_log(settings: Settings, store: Store, redactor: KnownSecretRedactor) -> AuditLog:
-    path = settings.home / (settings.audit.witness or WITNESS_FILE)
-    # A store in memory ends with the process: a witness that outlives it would call the next one rolled back.
-    witness = None if settings.store_url == "sqlite://" else FileWitness(path)
-    return AuditLog(store, home=settings.home, witness=witness, redactor=redactor)
-
-
-def _named_secrets(
-    settings: Settings, providers: Mapping[str, DeclaredProvider], environment: Mapping[str, str]
-) -> dict[str, str]:
-    """References (or values) of secrets by the setting that holds them.
-
-    The environment's GitHub token belongs to the document that is shipped, wherever the operator sends its
-    calls; another document of that name gets the credential that stands in its own table, or none.
-    """
-    named = {f"providers.{name}.api_key": entry.settings.api_key for name, entry in providers.items()}
-    named |= {f"tools.{name}.credential": entry.credential for name, entry in settings.tools.items()}
-    github = settings.tools.get("github")
-    shipped = github is None or github.source == SHIPPED["github"]
-    if shipped and environment.get("GITHUB_TOKEN") and not named.get("tools.github.credential"):
-        named["tools.github.credential"] = "env:GITHUB_TOKEN"
-    return {name: reference for name, reference in named.items() if reference}

@@ -32,19 +32,19 @@ class ExecutorWhenWanted:
     """An executor that is made when the first call comes.
 
     Args:
-        get: Gives the executor.
+        get: Gives the executor that makes the calls of a tool, by the tool's name.
     """
 
-    def __init__(self, get: Callable[[], Awaitable[ToolExecutor]]) -> None:
+    def __init__(self, get: Callable[[str], Awaitable[ToolExecutor]]) -> None:
         self._get = get
 
     async def prepare(self, call: ToolCall, context: Call) -> Prepared:
         """Validate a call and build the exact request, without sending it."""
-        return await (await self._get()).prepare(call, context)
+        return await (await self._get(call.name)).prepare(call, context)
 
     async def execute(self, call: ToolCall, context: Call) -> ToolResult:
         """Make a call."""
-        return await (await self._get()).execute(call, context)
+        return await (await self._get(call.name)).execute(call, context)
 
 
 class NoTools:

@@ -12,20 +12,27 @@ from interlock_core.errors import ConfigurationError
 from interlock_core.nearest import suggestion
 from interlock_runtime._environment import config_of, home_of, known_sections, overlay
 from interlock_runtime._fields import build, field_types
+from interlock_runtime._lines import line_of
+from interlock_runtime._oauth import check_oauth
 from interlock_runtime._trust import is_trusted
 from interlock_runtime.settings import (
+    DEV_TOOLS,
     LATER_TABLES,
+    LISTED_TABLES,
     NAMED_TABLES,
     RAW_TABLES,
     TABLES,
+    McpSettings,
     ProviderSettings,
     Settings,
+    ToolSettings,
 )
 
 LOCAL_NAME = "interlock.toml"
 """Name of a configuration file in the working folder, used only after `interlock config trust`."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
+_SERVER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,23}")
 _RESERVED = "auto"
 
 
@@ -131,7 +138,7 @@ def _read(path: Path) -> dict[str, object]:
 
 
 def _check_tables(values: Mapping[str, object], path: Path) -> None:
-    known = (*TABLES, *NAMED_TABLES, *RAW_TABLES)
+    known = (*TABLES, *NAMED_TABLES, *LISTED_TABLES, *RAW_TABLES)
     for name in values:
         place = f"{path}:{line_of(path, name)}"
         if name in LATER_TABLES:
@@ -162,24 +169,6 @@ def _check_environment(table: str, entries: Mapping[str, object]) -> None:
                 )
 
 
-def line_of(path: Path, table: str, key: str = "") -> int:
-    """The line of a table, or of a key in it; 1 when it is not found."""
-    section, found = "", 0
-    for number, line in enumerate(path.read_text("utf-8-sig", "replace").splitlines(), start=1):
-        text = line.strip()
-        if text.startswith("["):
-            section = text.strip("[] ").replace('"', "").replace("'", "")
-            if not found and f"{section}.".startswith(f"{table}."):
-                found = number
-            continue
-        name = text.partition("=")[0].strip().strip("\"'")
-        if key and name == key and f"{section}.".startswith(f"{table}."):
-            return number
-        if not section and not found and name.partition(".")[0] == table:
-            found = number
-    return found or 1
-
-
 def _merged(base: object, entries: Mapping[str, object]) -> dict[str, object]:
     merged = dict(cast("dict[str, object]", base)) if isinstance(base, dict) else {}
     for key, value in entries.items():
@@ -205,8 +194,15 @@ def _settings(values: Mapping[str, object], source: Source) -> Settings:
                 )
                 for key, entry in entries.items()
             }
-    for key, provider in cast("dict[str, ProviderSettings]", made.get("providers", {})).items():
-        _check_provider(key, provider, _where(source, f"providers.{key}"))
+    made |= {
+        name: tuple(
+            build(table, entry, where=partial(_where, source, name))
+            for entry in _entries(values[name], name, source)
+        )
+        for name, table in LISTED_TABLES.items()
+        if name in values
+    }
+    _check_made(made, source)
     if "aliases" in values:
         made["aliases"] = _aliases(_table(values["aliases"], "aliases", source), source)
     if "roles" in values:
@@ -214,7 +210,29 @@ def _settings(values: Mapping[str, object], source: Source) -> Settings:
             name: _table(entry, f"roles.{name}", source)
             for name, entry in _table(values["roles"], "roles", source).items()
         }
-    return replace(Settings(home=source.home, file=source.file), **made)
+    settings = replace(Settings(home=source.home, file=source.file), **made)
+    if settings.limits:
+        from interlock_runtime._limiting import configured_limits
+
+        configured_limits(settings)
+    if settings.quotas:
+        from interlock_runtime._quotas import configured_quotas
+
+        configured_quotas(settings)
+    return settings
+
+
+def _check_made(made: Mapping[str, object], source: Source) -> None:
+    """Refuse what is wrong between the keys of one table, or between two tables."""
+    for key, provider in cast("dict[str, ProviderSettings]", made.get("providers", {})).items():
+        _check_provider(key, provider, _where(source, f"providers.{key}"))
+    tools = cast("dict[str, ToolSettings]", made.get("tools", {}))
+    for key, entry in tools.items():
+        _check_folder(key, entry, _where(source, f"tools.{key}"))
+        if entry.oauth:
+            check_oauth(key, entry, _where(source, f"tools.{key}", "oauth"))
+    for key, server in cast("dict[str, McpSettings]", made.get("mcp", {})).items():
+        _check_server(key, server, _where(source, f"mcp.{key}"), taken=key in tools)
 
 
 def _check_provider(name: str, provider: ProviderSettings, where: str) -> None:
@@ -239,6 +257,44 @@ def _check_provider(name: str, provider: ProviderSettings, where: str) -> None:
         )
 
 
+def _check_folder(name: str, entry: ToolSettings, where: str) -> None:
+    if bool(entry.folder) is (entry.source == DEV_TOOLS):
+        return
+    raise ConfigurationError(
+        f"{where} has a folder, which only {DEV_TOOLS} takes."
+        if entry.folder
+        else f"{where} lacks 'folder': the tools for developers work on one folder alone.",
+        field=f"tools.{name}.folder",
+        remedy="Remove it." if entry.folder else "Name the working folder.",
+    )
+
+
+def _check_server(name: str, server: McpSettings, where: str, *, taken: bool) -> None:
+    if not _SERVER_NAME.fullmatch(name) or taken:
+        raise ConfigurationError(
+            f"{where}: {name!r} is the name of a document too."
+            if taken
+            else f"{where}: {name!r} cannot be the name of a server.",
+            field=f"mcp.{name}",
+            remedy="Use at most 24 lower-case letters, digits, `-` and `_`, and no name of [tools].",
+        )
+    if bool(server.command) is bool(server.url):
+        raise ConfigurationError(
+            f"{where} needs either 'command' or 'url'.",
+            field=f"mcp.{name}.command",
+            remedy="Name the program that is the server, or the address where it is.",
+        )
+    wrong = [key for key in ("args", "cwd", "env") if server.url and getattr(server, key)]
+    wrong += [key for key in ("credential", "header") if server.command and getattr(server, key)]
+    if wrong:
+        other = "an address" if server.url else "a program"
+        raise ConfigurationError(
+            f"{where} has {wrong[0]!r}, which {other} does not take.",
+            field=f"mcp.{name}.{wrong[0]}",
+            remedy="Hand a program its secrets in 'env', and an address its own in 'credential'.",
+        )
+
+
 def _where(source: Source, table: str, key: str = "") -> str:
     if source.file is None:
         return f"[{table}]"
@@ -251,6 +307,16 @@ def _table(value: object, name: str, source: Source) -> dict[str, object]:
             f"{_where(source, name)} is no table.", field=name, remedy=f"Write [{name}] and keys below it."
         )
     return cast("dict[str, object]", value)
+
+
+def _entries(value: object, name: str, source: Source) -> list[dict[str, object]]:
+    if not isinstance(value, list):
+        raise ConfigurationError(
+            f"{_where(source, name)} is no list of tables.",
+            field=name,
+            remedy=f"Write [[{name}]] and keys below it, once for each.",
+        )
+    return [_table(entry, name, source) for entry in cast("list[object]", value)]
 
 
 def _aliases(entries: Mapping[str, object], source: Source) -> dict[str, str]:

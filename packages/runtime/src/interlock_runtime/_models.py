@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
@@ -32,12 +32,17 @@ from interlock_providers import (
     Vendor,
     VendorCounter,
     build_provider,
+    known_model,
     provider_origin,
 )
 from interlock_router import MoERouter, Policy, RouterOptions, Seams
 from interlock_runtime._hidden import RedactingProvider
+from interlock_runtime._keyed import provider_key
+from interlock_runtime._pseudonyms import PseudonymousProvider
+from interlock_runtime._redaction import pseudonyms
 from interlock_runtime._wrapped import DescribedProvider, LazyProvider
 from interlock_runtime.settings import ModelSettings, PolicySettings, ProviderKind, ProviderSettings, Settings
+from interlock_security.quotas import Tariff
 
 _LOCAL = "local"
 _FEW_TOKENS = 16
@@ -110,11 +115,15 @@ class ProviderMaking:
         secrets: Resolves the keys.
         redactor: Hides known secrets in requests and errors.
         open_paths: Whether a request may name any file of weights.
+        limited: Puts the limits of a provider and its models around it.
+        metered: Has each request to a provider paid for.
     """
 
     secrets: SecretStore
     redactor: Redactor
     open_paths: bool
+    limited: Callable[[Provider], Provider]
+    metered: Callable[[Provider, Tariff], Provider]
 
 
 class Models:
@@ -142,6 +151,7 @@ class Models:
     ) -> None:
         self._settings = settings
         self._making = making
+        self._pseudonyms = pseudonyms(settings.redaction)
         self._declared = {name: entry for name, entry in providers.items() if entry.settings.enabled}
         self._http: HttpClient | None = None
         self._origins = _origins(self._declared)
@@ -153,6 +163,7 @@ class Models:
                 if (price := _price(name, entry, self._declared))
             },
         )
+        self._key_changes = 0
         self._counter = VendorCounter(
             kinds={name: entry.settings.kind for name, entry in self._declared.items()}
         )
@@ -175,20 +186,34 @@ class Models:
         if entry.kind == _LOCAL:
             made: Provider = self._local(name, entry)
         else:
-            made = LazyProvider(name, lambda: self._open(name, entry))
-        quiet = RedactingProvider(made, self._making.redactor)
+            made = LazyProvider(
+                name,
+                lambda: self._open(name, entry),
+                key=lambda: provider_key(self._making.secrets, name, entry),
+                changes=lambda: self._key_changes,
+            )
+        if self._pseudonyms is not None and entry.kind != _LOCAL:
+            made = PseudonymousProvider(made, self._pseudonyms)
+        quiet: Provider = RedactingProvider(self._making.limited(made), self._making.redactor)
+        if entry.kind != _LOCAL:
+            tariff = Tariff(prices=self._prices, counter=self._counter, facts=self._facts)
+            quiet = self._making.metered(quiet, tariff)
         return DescribedProvider(quiet, self._settings.models) if self._settings.models else quiet
+
+    def _facts(self, model: str) -> ModelInfo | None:
+        """What is known of a model without asking anybody: the settings first, then the bundled table."""
+        provider, _, name = model.partition("/")
+        entry, stated = self._declared.get(provider), self._settings.models.get(model)
+        known = None if entry is None else known_model(entry.settings.kind, name)
+        if known is None and stated is None:
+            return None
+        context = (stated and stated.context_tokens) or (known and known.context_tokens)
+        output = (stated and stated.max_output_tokens) or (known and known.max_output_tokens)
+        return ModelInfo(id=model, provider=provider, context_tokens=context, max_output_tokens=output)
 
     async def _open(self, name: str, entry: ProviderSettings) -> Provider:
         """A provider behind HTTP, its key resolved: made on its first use."""
-        try:
-            key = await self._making.secrets.get(f"providers.{name}.api_key") if entry.api_key else None
-        except ConfigurationError as error:
-            raise ConfigurationError(
-                f"The provider {name} cannot be used: {error.message}",
-                field=error.field,
-                remedy=error.remedy,
-            ) from error
+        key = await provider_key(self._making.secrets, name, entry)
         return build_provider(
             name,
             kind=entry.kind,
@@ -197,6 +222,10 @@ class Models:
             models=entry.models,
             options=ProviderOptions(carrier=entry.carrier, http=self._client(), prices=self._prices),
         )
+
+    def keys_changed(self) -> None:
+        """Look at the keys again: at the next request each provider has its key of then."""
+        self._key_changes += 1
 
     def _client(self) -> HttpClient:
         """The one warm client of the process; it may reach what the settings name and nothing private."""

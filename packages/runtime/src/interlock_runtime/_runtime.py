@@ -1,5 +1,6 @@
 """One running Interlock, as faces and programs use it."""
 
+import logging
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
@@ -26,12 +27,15 @@ from interlock_core import (
 )
 from interlock_core.errors import AuditUnavailableError, InterlockError
 from interlock_core.messages import user
-from interlock_pipeline import Nobody, ToolCallingPipeline
+from interlock_pipeline import META_TOOLS, Nobody, ToolCallingPipeline
 from interlock_runtime._join import Joined, join
 from interlock_runtime._load import load
+from interlock_runtime._offering import offered, tool_offering
 from interlock_runtime._question import Question, SpecificationJob
 from interlock_runtime.settings import PipelineSettings, Settings
 from interlock_skills import Problem, SkillLibrary, examine
+
+_logger = logging.getLogger("interlock.runtime")
 
 if TYPE_CHECKING:
     from interlock_pipeline.spec_to_github import JobResult
@@ -47,7 +51,12 @@ class Runtime:
         models: Providers, models and the router.
         tools: Documents, tools and their calls.
         access: Users, roles and keys.
+        approvals: Questions that wait for people.
+        limits: Rate limits.
+        quotas: Most money a day and a month.
+        vault: The secrets that are kept.
         trail: The audit log.
+        alerts: What looked suspicious.
         records: Statistics and metrics.
         redactor: Knows every secret; whoever logs or shows anything passes it through here.
     """
@@ -59,7 +68,12 @@ class Runtime:
         self.models = joined.models
         self.tools = joined.tools
         self.access = joined.access
+        self.approvals = joined.approvals
+        self.limits = joined.limits
+        self.quotas = joined.quotas
+        self.vault = joined.vault
         self.trail = joined.trail
+        self.alerts = joined.alerts
         self.records = joined.records
         self.redactor = joined.redactor
         self._house = joined
@@ -147,11 +161,12 @@ class Runtime:
             catalog=catalog,
             executor=self.tools.executor,
             redactor=self.redactor,
+            offering=tool_offering(self.settings.pipeline, catalog, self.access.permit),
         )
         request = RunRequest(
             messages=question.messages,
             model=question.model,
-            tools=question.tools,
+            tools=offered(question.tools),
             principal=self.principal,
             agent="ask" if question.tools else None,
             budget=budget_of(self.settings.pipeline, question.max_cost),
@@ -163,7 +178,7 @@ class Runtime:
         )
         async with aclosing(pipeline.events(request)) as events:
             async for item in events:
-                await self._note_unoffered(item, catalog, question.tools)
+                await self._note_unoffered(item, catalog, request.tools)
                 yield item
 
     async def _note_unoffered(
@@ -173,7 +188,7 @@ class Runtime:
         if not isinstance(item, Event) or item.kind is not EventKind.TOOL_REJECTED:
             return
         name = str(item.data.get("tool"))
-        if any(tool.name == name for tool in catalog.list(patterns)):
+        if name in META_TOOLS or any(tool.name == name for tool in catalog.list(patterns)):
             return
         call = Call(
             id=str(item.data.get("call")),
@@ -184,6 +199,7 @@ class Runtime:
             run=item.run,
         )
         verdict = Verdict(allowed=False, reason="The model was not offered this tool.", rule="offered")
+        self.alerts.unknown(call)
         with suppress(AuditUnavailableError):  # nothing was done, and nothing will be
             await self._audit.refusal(call, verdict)
 
@@ -196,10 +212,11 @@ class Runtime:
             NotFoundError: There is no such policy, or a tool pattern fits no tool.
         """
         catalog = await self.tools.catalog_for(tools)
+        offering = tool_offering(self.settings.pipeline, catalog, self.access.permit)
         request = CompletionRequest(
             model="auto",
             messages=(user(prompt),),
-            tools=tuple(catalog.list(tools)) if tools else (),
+            tools=offering.at_first(catalog.list(tools)) if tools else (),
         )
         call = Call(
             id=new_id("call"),
@@ -245,6 +262,14 @@ class Runtime:
             NotFoundError: There is no such folder.
         """
         return examine(folder)[1]
+
+    async def tend(self) -> None:
+        """Do what a server does from time to time, until cancelled: retention, and what eases proofs."""
+        try:
+            await self.alerts.retell()
+        except InterlockError:
+            _logger.exception("alerts of a process that ended could not be told")
+        await self.trail.tend()
 
     async def not_ready(self) -> str | None:
         """Why requests cannot be served just now; None when they can."""

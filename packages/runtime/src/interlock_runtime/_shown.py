@@ -26,7 +26,7 @@ def _shown(value: object, *, secret: bool) -> Json:
         }
     if isinstance(value, dict):
         return {
-            str(key): _shown(item, secret=False) for key, item in cast("dict[object, object]", value).items()
+            str(key): _shown(item, secret=secret) for key, item in cast("dict[object, object]", value).items()
         }
     if isinstance(value, tuple | list):
         return [_shown(item, secret=False) for item in cast("tuple[object, ...]", value)]

@@ -1,19 +1,21 @@
 """The documents that settings and commands name, the tools made of them, and their guarded calls."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from interlock_core import (
     Approver,
+    Audience,
     Call,
     CallKind,
+    Effect,
     Guard,
     Json,
     JsonObject,
     Redactor,
-    SecretStore,
     ToolCall,
     ToolCatalog,
     ToolExecutor,
@@ -21,37 +23,36 @@ from interlock_core import (
     ToolSpec,
     new_id,
 )
-from interlock_core.errors import ConflictError, InvalidRequestError, NotFoundError, UnsupportedError
+from interlock_core.errors import InterlockError, InvalidRequestError, NotFoundError
 from interlock_core.nearest import suggestion
 from interlock_pipeline import ApprovingExecutor
-from interlock_runtime._documents import DocumentStore, StoredDocument
+from interlock_runtime._absent import why_absent
+from interlock_runtime._conversion import converted
+from interlock_runtime._declared import Documents
+from interlock_runtime._devtools import DevFolders
+from interlock_runtime._documents import DocumentStore, StoredDocument, credential_of
 from interlock_runtime._guarded import GuardedExecutor
 from interlock_runtime._hidden import RedactingExecutor
 from interlock_runtime._lazytools import ExecutorWhenWanted, LoadedTools, NoTools
 from interlock_runtime._mounting import (
     SHIPPED,
+    absolute_path,
+    cache_of,
     default_namespace,
-    mount_declared,
+    egress_of,
+    gather_source,
     mount_stored,
-    read_source,
+    report_of,
 )
-from interlock_runtime.settings import Settings, ToolSettings
+from interlock_runtime._reloading import Reloading
+from interlock_runtime._toolservers import ToolServers
+from interlock_runtime.settings import Settings
 
 if TYPE_CHECKING:
-    from interlock_core.http import Egress
     from interlock_runtime._access import Access
+    from interlock_runtime._credentials import Credentials
     from interlock_security import AuditLog
     from interlock_tools import ToolRegistry
-
-_WRITTEN = {
-    "openai": "openai-chat",
-    "anthropic": "anthropic-messages",
-    "mistral": "mistral-chat",
-    "cohere": "cohere-chat",
-    "local": "openai-chat",
-}
-DIALECTS = (*_WRITTEN, "all")
-"""For whom `convert` can write tools."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,7 @@ class ToolGuards:
 
     Attributes:
         outer: Rules before approval, outermost first.
+        unasked: Rules in their place around calls that nobody is asked about.
         approver: Who is asked.
         inner: Rules after approval, outermost first.
         redactor: Hides secrets in results.
@@ -67,23 +69,11 @@ class ToolGuards:
     """
 
     outer: tuple[Guard, ...]
+    unasked: tuple[Guard, ...]
     approver: Approver
     inner: tuple[Guard, ...]
     redactor: Redactor
     needs_approval: Callable[[Call], bool]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """The secrets of the settings.
-
-    Attributes:
-        secrets: Gives one by the setting that holds it.
-        named: The settings that hold one.
-    """
-
-    secrets: SecretStore
-    named: frozenset[str]
 
 
 class Tools:
@@ -96,6 +86,12 @@ class Tools:
         audit: Records additions and removals.
         guards: What stands around a call.
         access: Who the user is.
+        servers: The MCP servers of the settings.
+        folders: The working folders of the tools for developers.
+
+    Attributes:
+        servers: The MCP servers of the settings.
+        changed: Called when the tools have changed.
     """
 
     def __init__(
@@ -103,18 +99,23 @@ class Tools:
         settings: Settings,
         *,
         documents: DocumentStore,
-        credentials: Credentials,
+        servers: ToolServers,
+        folders: DevFolders,
+        credentials: "Credentials",
         audit: "AuditLog",
         guards: ToolGuards,
         access: "Access",
     ) -> None:
+        self.servers = servers
+        self.changed: list[Callable[[], None]] = servers.changed
         self._settings = settings
+        self._folders = folders
         self._documents = documents
         self._credentials = credentials
         self._audit = audit
         self._guards = guards
         self._access = access
-        self._redirected: dict[str, str] = {}
+        self._places = Documents(settings, credentials.named)
         self._loaded: LoadedTools | None = None
         self._loading = asyncio.Lock()
         self.executor: ToolExecutor = ExecutorWhenWanted(self._executor)
@@ -122,12 +123,43 @@ class Tools:
     # ---- what there is
 
     async def catalog(self) -> ToolCatalog:
-        """Every tool.
+        """Every tool; a document that cannot be used gives none, see `unusable`."""
+        return await self.catalog_of(("*",))
+
+    async def catalog_of(self, patterns: Sequence[str]) -> ToolCatalog:
+        """The catalogue, with the tools of those MCP servers that a pattern may fit; no other is started.
 
         Raises:
-            InvalidRequestError: A document that the settings name is none.
+            ConflictError: A document was added under a name that the settings declare too.
         """
-        return (await self._ready()).registry
+        registry = (await self._ready()).registry
+        await self.servers.mount(registry, patterns)
+        return registry
+
+    async def find(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        namespace: str | None = None,
+        category: str | None = None,
+        effect: Effect | None = None,
+    ) -> Sequence[tuple[ToolSpec, float]]:
+        """The tools that fit a query, best first, each with its score.
+
+        Args:
+            query: What is wanted, in words.
+            limit: Most tools.
+            namespace: Pattern of the document's name.
+            category: Pattern of the category, or of a tag.
+            effect: What a call may do.
+        """
+        from interlock_tools.retrieval import ToolFilter
+
+        registry = (await self._ready()).registry
+        await self.servers.mount(registry, ("*",))
+        where = ToolFilter(namespace=namespace, category=category, effect=effect)
+        return [(found.tool, found.score) for found in registry.find(query, limit=limit, where=where)]
 
     async def catalog_for(self, patterns: Sequence[str]) -> ToolCatalog:
         """The catalogue for some patterns; nothing is read when there are none.
@@ -137,9 +169,11 @@ class Tools:
         """
         if not patterns:
             return NoTools()
-        catalog = await self.catalog()
+        catalog = await self.catalog_of(patterns)
         for pattern in patterns:
             if not catalog.list([pattern]):
+                if (absent := self.why_absent(pattern)) is not None:
+                    raise absent
                 raise NotFoundError(
                     f"No tool fits {pattern!r}.",
                     field="--tools",
@@ -147,13 +181,50 @@ class Tools:
                 )
         return catalog
 
+    async def named(self, name: str) -> ToolSpec:
+        """A tool.
+
+        Raises:
+            NotFoundError: There is no such tool.
+            ConfigurationError: Its document cannot be used.
+            UpstreamError: Its MCP server cannot be used.
+            ApprovalDeniedError: It is withheld until it is approved.
+        """
+        try:
+            return (await self.catalog_of((name,))).get(name)
+        except NotFoundError as error:
+            raise self.why_absent(name) or error from error
+
+    def why_absent(self, name: str) -> InterlockError | None:
+        """Why a tool is not there that was looked for; None when there is simply none of that name."""
+        return why_absent(name, self._places.unusable, self.servers.states())
+
+    async def unusable(self) -> list[JsonObject]:
+        """Every document that gives no tools, with its `name`, `place`, `error` and `remedy`."""
+        await self._ready()
+        return [entry.as_json() for _, entry in sorted(self._places.unusable.items())]
+
+    async def describe(self, name: str, part: str | None = None) -> JsonObject:
+        """The whole schema of a tool's arguments, or one part of it in all its words.
+
+        Args:
+            name: The tool.
+            part: JSON pointer into the schema, or names of properties as its steps; None for the whole.
+
+        Raises:
+            NotFoundError: There is no such tool, or no such part.
+        """
+        await self.named(name)
+        registry = (await self._ready()).registry
+        return registry.parameters(name) if part is None else registry.describe(name, part)
+
     async def redirect(self, namespace: str, base_url: str) -> None:
         """Send a document's calls to another address, which the operator named.
 
         It is meant for a process that does one thing: calls that are under way to the old address end.
         """
-        if self._redirected.get(namespace) != base_url:
-            self._redirected[namespace] = base_url
+        if self._places.redirected.get(namespace) != base_url:
+            self._places.redirected[namespace] = base_url
             await self._forget()
 
     async def has_credential(self, namespace: str) -> bool:
@@ -161,8 +232,11 @@ class Tools:
         return namespace in (await self._ready()).credentialed
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection, and end every MCP server."""
+        self.changed.clear()
         await self._forget()
+        await self._folders.aclose()
+        await self.servers.aclose()
 
     async def _forget(self) -> None:
         """Close what is loaded; the next call loads it again."""
@@ -170,20 +244,22 @@ class Tools:
             loaded, self._loaded = self._loaded, None
         if loaded is not None:
             await loaded.aclose()
+            for call in self.changed:
+                call()
 
     # ---- calls
 
-    async def call(self, name: str, arguments: str) -> ToolResult:
-        """Call one tool, as the user at this machine.
+    async def call(self, name: str, arguments: str, *, max_pages: int | None = None) -> ToolResult:
+        """Call one tool, as the user at this machine; `max_pages` gathers so many pages of a list.
 
         Raises:
             NotFoundError: There is no such tool.
             SchemaError: The arguments break its schema.
             RefusedError: A rule forbids it.
         """
-        tool = (await self.catalog()).get(name)
+        tool = await self.named(name)
         call, context = await self._wanted(tool, arguments)
-        return await self.executor.execute(call, context)
+        return await self.executor.execute(call, replace(context, max_pages=max_pages))
 
     async def prepare(self, name: str, arguments: str) -> JsonObject:
         """The exact request of a call, without credentials; nothing is sent.
@@ -192,7 +268,7 @@ class Tools:
             NotFoundError: There is no such tool.
             SchemaError: The arguments break its schema.
         """
-        tool = (await self.catalog()).get(name)
+        tool = await self.named(name)
         prepared = await self.executor.prepare(*(await self._wanted(tool, arguments)))
         request = prepared.request
         if request is None:
@@ -217,48 +293,86 @@ class Tools:
     # ---- documents
 
     async def add(
-        self, source: str, *, namespace: str, base_url: str, credential: str, allow: Sequence[str]
+        self,
+        source: str,
+        *,
+        namespace: str,
+        base_url: str,
+        credential: str,
+        allow: Sequence[str],
+        overlays: Sequence[str] = (),
+        progress: Callable[[str, int, int], None] | None = None,
     ) -> JsonObject:
-        """Add a document to the store.
+        """Add a document to the store, with every file that it is spread over and its overlays.
 
         Raises:
             NotFoundError: There is no such file.
-            InvalidRequestError: It is no OpenAPI document, or the credential is written out.
+            InvalidRequestError: It is no OpenAPI document, or several, or the credential is written out.
             ConflictError: The configuration file declares that namespace.
             PermissionDeniedError: The user may not.
         """
         principal = await self._access.local()
         self._access.require(principal, "tools")
-        if credential and not credential.startswith(("env:", "file:")):
+        if credential and not credential.startswith(("env:", "file:", "vault:")):
             raise InvalidRequestError(
                 "A credential is not written into the store.",
                 field="--credential",
-                remedy="Write where it is: env:NAME or file:PATH.",
+                remedy="Write where it is: vault:NAME, env:NAME or file:PATH.",
             )
         name = namespace or default_namespace(source)
-        self._refuse_declared(name)
-        content = await read_source(source, self._egress())
+        self._places.refuse_declared(name)
+        source, overlays = absolute_path(source), [absolute_path(overlay) for overlay in overlays]
+        bundle = await gather_source(source, overlays, egress_of(self._settings))
         document = StoredDocument(
             namespace=name,
             source=source,
-            content=content,
+            content=bundle.packed(),
             base_url=base_url,
             credential=credential,
             allow=tuple(allow),
+            overlays=tuple(overlays),
             added_at=int(self._documents.clock.now() * 1e6),
             added_by=principal.user,
         )
-        info = mount_stored(_fresh_registry(), document)
+        known = {entry.namespace: entry.source for entry in await self._documents.all()}
+        info = mount_stored(self._fresh_registry(progress), document)
         async with self._audit.change("tools.add", principal, {"namespace": name, "source": source}):
             await self._documents.put(document)
         await self._forget()
-        skipped: list[Json] = [{"operation": one.operation, "reason": one.reason} for one in info.skipped]
-        return {
-            "namespace": info.namespace,
-            "operations": info.operations,
-            "converted": info.tools,
-            "skipped": skipped,
-        }
+        return {**report_of(info, overlays), "replaced": known.get(name) or SHIPPED.get(name)}
+
+    async def reload(self, namespace: str = "") -> JsonObject:
+        """Read documents again and say what changed: one by its namespace, all of them when it is empty.
+
+        Calls under way go on, and what cannot be read stays as it was.
+
+        Returns:
+            `documents`: of each its `namespace`, the names of the tools `added`, `changed` and `removed`,
+            `operations` and `converted`; of one that failed its `namespace` and `error`.
+
+        Raises:
+            NotFoundError: There is no such document, or its file is gone.
+            InvalidRequestError: It is no OpenAPI document any more.
+            UpstreamError: Its address did not answer as it should.
+            PermissionDeniedError: The user may not.
+        """
+        principal = await self._access.local()
+        self._access.require(principal, "tools")
+        stored = {document.namespace: document for document in await self._documents.all()}
+        registry, declared = (await self._ready()).registry, self._places.declared(stored)
+        await self._places.retry(registry, declared)
+        reloading = Reloading(
+            registry,
+            unusable=self._places.unusable,
+            settings=self._settings,
+            documents=self._documents,
+            audit=self._audit,
+            principal=principal,
+        )
+        told = await reloading.reload(namespace, declared=declared, stored=stored)
+        for call in self.changed:
+            call()
+        return told
 
     async def remove(self, namespace: str) -> None:
         """Forget a document that was added.
@@ -272,7 +386,7 @@ class Tools:
         self._access.require(principal, "tools")
         known = [entry.namespace for entry in await self._documents.all()]
         if namespace not in known:
-            self._refuse_declared(namespace)
+            self._places.refuse_declared(namespace)
             raise NotFoundError(
                 f"No document was added as {namespace}.",
                 field="namespace",
@@ -282,50 +396,30 @@ class Tools:
             await self._documents.remove(namespace)
         await self._forget()
 
-    def _refuse_declared(self, namespace: str) -> None:
-        if namespace not in self._settings.tools:
-            return
-        raise ConflictError(
-            f"{self._place(namespace)} declares [tools.{namespace}], so it is read-only here.",
-            field=f"tools.{namespace}",
-            remedy="Change it there.",
-        )
-
     async def convert(
         self,
         sources: Sequence[str],
         *,
         dialect: str = "openai",
         strict: bool = False,
-        progress: Callable[[str], None] | None = None,
+        overlays: Sequence[str] = (),
+        summary: bool = False,
+        progress: Callable[[str, int, int], None] | None = None,
     ) -> JsonObject:
         """What becomes of every operation of some documents, and their tools as vendors take them.
 
         Raises:
             UnsupportedError: Strict mode is asked for, or a vendor that this version does not write for.
         """
-        if strict:
-            raise UnsupportedError(
-                "This version does not rewrite schemas for strict mode.",
-                field="--strict",
-                remedy="Leave it away: the schemas are whole and self-contained.",
-            )
-        if dialect not in DIALECTS:
-            raise UnsupportedError(
-                f"This version does not write tools for {dialect}.",
-                field="--for",
-                remedy=suggestion(dialect, DIALECTS),
-            )
-        from interlock_tools import convert_documents
-
-        wanted = tuple(_WRITTEN) if dialect == "all" else (dialect,)
-        report = await convert_documents(
+        return await converted(
             sources,
-            progress=None
-            if progress is None
-            else lambda done: progress(f"  {done.source}: {done.operations} operations"),
+            dialect=dialect,
+            strict=strict,
+            overlays=overlays,
+            cache=self._cache,
+            summary=summary,
+            progress=progress,
         )
-        return report.as_json({name: _writer(_WRITTEN[name]) for name in wanted})
 
     # ---- inside
 
@@ -335,78 +429,48 @@ class Tools:
                 self._loaded = await self._load()
             return self._loaded
 
-    async def _executor(self) -> ToolExecutor:
-        return (await self._ready()).executor
+    async def _executor(self, name: str) -> ToolExecutor:
+        loaded = await self._ready()
+        await self.servers.mount(loaded.registry, (name,))
+        return loaded.executor
 
     async def _load(self) -> LoadedTools:
         from interlock_tools import ExecutorLimits
         from interlock_tools import ToolExecutor as ApiExecutor
 
-        registry = _fresh_registry()
-        credentialed: set[str] = set()
+        registry = self._fresh_registry()
         stored = {document.namespace: document for document in await self._documents.all()}
-        for name, entry in self._declared(stored).items():
-            secret = f"tools.{name}.credential"
-            credential = secret if secret in self._credentials.named else None
-            credentialed |= {name} if credential else set()
-            await mount_declared(registry, name, entry, credential=credential, settings=self._settings)
-        for name, document in stored.items():
-            address = self._redirected.get(name, document.base_url)
-            credentialed |= {name} if document.credential else set()
-            mount_stored(registry, replace(document, base_url=address))
+        for document in stored.values():
+            self._credentials.name(credential_of(document.namespace), document.credential)
+        credentialed = await self._places.mount(registry, stored)
         limits = ExecutorLimits(max_shown=self._settings.pipeline.max_result_chars)
-        inner = ApiExecutor(registry, secrets=self._credentials.secrets, egress=self._egress(), limits=limits)
+        egress = egress_of(self._settings)
         guards = self._guards
+        inner = ApiExecutor(
+            registry,
+            secrets=self._credentials.secrets,
+            renew=self._credentials.tokens.renew,
+            egress=egress,
+            limits=limits,
+            hide=lambda value: guards.redactor.json(value, toward=Audience.MODEL),
+        )
+        inner.offer_reader()
         guarded = GuardedExecutor(RedactingExecutor(inner, guards.redactor), guards.inner)
+        self._folders.mount(registry, GuardedExecutor(guarded, guards.unasked))
         asked = ApprovingExecutor(guarded, guards.approver, needs_approval=guards.needs_approval)
         return LoadedTools(
             registry=registry,
             executor=GuardedExecutor(asked, guards.outer),
-            credentialed=frozenset(credentialed),
+            credentialed=credentialed,
             aclose=inner.aclose,
         )
 
-    def _egress(self) -> "Egress":
-        from interlock_core.http import Egress
+    @property
+    def _cache(self) -> Path:
+        """Where conversions of documents are kept."""
+        return cache_of(self._settings)
 
-        egress = self._settings.egress
-        return Egress(allowed_origins=egress.allowed_origins, allow_private=egress.allow_private)
+    def _fresh_registry(self, progress: Callable[[str, int, int], None] | None = None) -> "ToolRegistry":
+        from interlock_tools import ToolRegistry
 
-    def _declared(self, stored: Collection[str]) -> Mapping[str, ToolSettings]:
-        """The documents of the settings and those that are shipped, redirected where a command says so.
-
-        Raises:
-            ConflictError: A document was added under a name that the settings declare too.
-        """
-        for name in stored:
-            if name in self._settings.tools:
-                raise ConflictError(
-                    f"{self._place(name)} declares [tools.{name}], and a document was added under that name.",
-                    field=f"tools.{name}",
-                    remedy=f"Rename one of them, or forget the added one: interlock tools remove {name}.",
-                )
-        found = {name: ToolSettings(source=source) for name, source in SHIPPED.items() if name not in stored}
-        found |= self._settings.tools
-        return {
-            name: replace(entry, base_url=self._redirected.get(name, entry.base_url))
-            for name, entry in found.items()
-        }
-
-    def _place(self, namespace: str) -> str:
-        from interlock_runtime._load import line_of
-
-        file = self._settings.file
-        return "the environment" if file is None else f"{file}:{line_of(file, f'tools.{namespace}')}"
-
-
-def _fresh_registry() -> "ToolRegistry":
-    from interlock_tools import ToolRegistry
-
-    return ToolRegistry()
-
-
-def _writer(dialect: str) -> Callable[[Sequence[ToolSpec]], Json]:
-    """Writes tools as they stand in a request of a dialect."""
-    from interlock_providers.codecs import codec
-
-    return lambda tools: codec(dialect).render_tools(tools)
+        return ToolRegistry(cache=self._cache, progress=progress)

@@ -5,7 +5,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from dataclasses import replace
 
-from interlock_core import Call, Chunk, Completion, CompletionRequest, Embeddings, ModelInfo, Provider
+from interlock_core import (
+    Call,
+    Chunk,
+    Completion,
+    CompletionRequest,
+    Embeddings,
+    ModelInfo,
+    Provider,
+    Secret,
+)
 from interlock_runtime.settings import ModelSettings
 
 
@@ -15,12 +24,27 @@ class LazyProvider:
     Args:
         name: What stands before the slash.
         make: Makes it.
+        key: Its key. When it is another than before, the provider is made anew; what is under way on the
+            one before goes on.
+        changes: A number that grows whenever the key may be another.
     """
 
-    def __init__(self, name: str, make: Callable[[], Awaitable[Provider]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        make: Callable[[], Awaitable[Provider]],
+        *,
+        key: Callable[[], Awaitable[Secret | None]] | None = None,
+        changes: Callable[[], int] = int,
+    ) -> None:
         self._name = name
         self._make = make
+        self._key = key
+        self._changes = changes
+        self._seen = 0
+        self._held: Secret | None = None
         self._made: Provider | None = None
+        self._former: list[Provider] = []
         self._making = asyncio.Lock()
 
     @property
@@ -50,14 +74,27 @@ class LazyProvider:
 
     async def aclose(self) -> None:
         """Close it, when it was made."""
-        if self._made is not None:
-            await self._made.aclose()
+        for provider in (*self._former, self._made):
+            if provider is not None:
+                await provider.aclose()
 
     async def _provider(self) -> Provider:
-        if self._made is None:
+        if self._made is None or self._seen != self._changes():
             async with self._making:
-                if self._made is None:
-                    self._made = await self._make()
+                return await self._current()
+        return self._made
+
+    async def _current(self) -> Provider:
+        """The provider of the key of today."""
+        changes = self._changes()
+        if self._made is None or self._seen != changes:
+            key = None if self._key is None else await self._key()
+            if self._made is None or key != self._held:
+                made = await self._make()
+                if self._made is not None:
+                    self._former.append(self._made)
+                self._made, self._held = made, key
+            self._seen = changes
         return self._made
 
 

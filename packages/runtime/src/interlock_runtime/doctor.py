@@ -5,7 +5,9 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from interlock_core import JsonObject
 from interlock_core.errors import InterlockError
+from interlock_core.jsontypes import as_array
 from interlock_core.store import Store
 from interlock_runtime._join import BRANCHES
 from interlock_runtime._runtime import Runtime
@@ -43,6 +45,8 @@ async def examine(settings: Settings, *, environment: Mapping[str, str]) -> list
         findings.append(await _safely("audit log", lambda: _audit(runtime)))
         findings.extend(await _providers(runtime))
         findings.append(_weights(runtime))
+        findings.extend(await _documents(runtime))
+        findings.extend(await _servers(runtime))
     return findings
 
 
@@ -124,6 +128,50 @@ async def _providers(runtime: Runtime) -> list[Finding]:
         Finding(what=f"provider {entry.name}", ok=entry.ok, detail=entry.detail)
         for entry in await runtime.models.check()
     ]
+
+
+async def _documents(runtime: Runtime) -> list[Finding]:
+    """Each document that cannot be used; one finding when all can."""
+    try:
+        unusable = await runtime.tools.unusable()
+    except InterlockError as error:
+        return [Finding(what="documents", ok=False, detail=error.message, remedy=error.remedy or "")]
+    if not unusable:
+        return [Finding(what="documents", ok=True, detail="all of them can be read")]
+    return [
+        Finding(
+            what=f"document {entry['name']}",
+            ok=False,
+            detail=f"{entry['place']} cannot be used: {entry['error']}",
+            remedy=str(entry["remedy"]),
+        )
+        for entry in unusable
+    ]
+
+
+async def _servers(runtime: Runtime) -> list[Finding]:
+    """Each MCP server is started and asked for its tools."""
+    return [_server(state) for state in await runtime.tools.servers.check()]
+
+
+def _server(state: JsonObject) -> Finding:
+    name, waiting = str(state["name"]), as_array(state["withheld"])
+    offered = f"{len(as_array(state['offered']))} tools"
+    if state["error"]:
+        return Finding(
+            what=f"MCP server {name}",
+            ok=False,
+            detail=str(state["error"]),
+            remedy="See what it writes with --verbose.",
+        )
+    if waiting:
+        return Finding(
+            what=f"MCP server {name}",
+            ok=False,
+            detail=f"{offered}, {len(waiting)} withheld because they are new, changed or suspicious",
+            remedy=f"Look at them: interlock tools show {name}",
+        )
+    return Finding(what=f"MCP server {name}", ok=True, detail=offered)
 
 
 def _weights(runtime: Runtime) -> Finding:
