@@ -1,6 +1,7 @@
 """The approver at a real pseudo-terminal."""
 
 import asyncio
+import hashlib
 import io
 import os
 import pty
@@ -89,6 +90,17 @@ async def test_only_yes_means_yes(person: Person, answer: str, granted: bool) ->
     assert '{"a":"\\x1b[2J"}' in seen
     assert approval.granted is granted
     assert approval.by == "alice"
+
+
+async def test_headers_and_what_is_no_text_are_shown_before_a_yes(person: Person) -> None:
+    """Two calls that differ in a header, a cookie or a byte do not look alike."""
+    headers = (("x-scope", "everything"), ("cookie", "tenant=victim"))
+    request = HttpRequest(method="DELETE", url="http://127.0.0.1/all", headers=headers, body=b"\xff\x00")
+    seen, _ = await asked(person, "n\n", Prepared(tool=TOOL, arguments={}, request=request))
+    assert "x-scope: everything" in seen
+    assert "cookie: tenant=victim" in seen
+    assert "2 bytes that are not text" in seen
+    assert hashlib.sha256(b"\xff\x00").hexdigest() in seen
 
 
 async def test_a_call_without_a_request_shows_its_arguments(person: Person) -> None:

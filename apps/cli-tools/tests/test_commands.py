@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from interlock_core.jsontypes import as_array, as_object
+from interlock_core.jsontypes import as_array, as_number, as_object
 from interlock_providers.testing import OpenAIChatServer
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def pets(cli: "CommandLine") -> "CommandLine":
         "stats --by provider --since 7d",
         "tools list",
         "tools search issue",
+        "tools search issue --effect read --category issues --namespace git* --limit 2",
         "tools show github.issues_create",
     ],
 )
@@ -68,6 +69,19 @@ def test_every_command_prints_words_or_one_document(acme: "CommandLine", command
     assert "error" not in told.document
     assert words.err.count("\n") <= 1
     assert "\x1b" not in words.out + words.err
+
+
+def test_a_search_tells_how_well_each_tool_fits(cli: "CommandLine") -> None:
+    """Best first, and no tool that does another thing than asked for."""
+    found = as_array(
+        cli("tools", "search", "close an issue", "--effect", "write", "--json").document["tools"]
+    )
+    rows = [as_object(row) for row in found]
+    assert rows[0]["name"] == "github.issues_update"
+    assert {str(row["effect"]) for row in rows} == {"write"}
+    scores = [as_number(row["score"]) or 0.0 for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] > 0
 
 
 def test_keys_are_created_listed_and_revoked(cli: "CommandLine") -> None:
@@ -94,6 +108,15 @@ def test_an_amount_of_money_is_a_number_of_dollars(cli: "CommandLine", option: s
     assert option in ended.err
 
 
+@pytest.mark.parametrize("option", ["--budget-usd-day", "--budget-usd-month"])
+def test_a_budget_of_a_key_is_kept_with_it(cli: "CommandLine", option: str) -> None:
+    """And shown wherever the key is; nothing at all is no budget."""
+    assert cli("keys", "create", "--name", "k", option, "2.5", "--json").code == 0
+    (listed,) = as_array(cli("keys", "list", "--json").document["keys"])
+    assert as_object(listed)[option.removeprefix("--").replace("-", "_")] == 2.5
+    assert "more than nothing" in cli("keys", "create", "--name", "k", option, "0").err
+
+
 def test_roles_are_granted_shown_and_revoked(cli: "CommandLine") -> None:
     """And what a user may do follows."""
     assert cli("can", "alice", "github.issues_create").code == 3
@@ -113,6 +136,10 @@ def test_documents_are_converted(pets: "CommandLine") -> None:
     assert ended.code == 1
     assert [as_object(entry)["ok"] for entry in as_array(ended.document["documents"])] == [True, False]
     assert "nowhere.yaml" in ended.err
+    summed = pets("tools", "convert", "pets.yaml", "pets.yaml", "--report", "--strict")
+    assert "In all: 2 of 2 documents" in summed.out
+    assert "tokens in all; the largest tool is" in summed.out
+    assert "strict-lossless" in summed.out
     shown = pets("tools", "convert", "pets.yaml")
     assert (shown.code, shown.out) == (0, "pets.yaml: 2 of 2 operations\n")
 
@@ -126,6 +153,28 @@ def test_what_is_skipped_is_told_with_its_reason(pets: "CommandLine") -> None:
     told = as_object(as_array(pets("tools", "convert", "odd.yaml", "--json").document["documents"])[0])
     shown = pets("tools", "convert", "odd.yaml")
     assert shown.out.count("skipped") == len(as_array(told["skipped"]))
+
+
+def test_a_document_is_read_again_and_what_changed_is_shown(pets: "CommandLine") -> None:
+    """New, changed and gone tools each have a mark; a document that cannot be read stays as it was."""
+    file = pets.folder.joinpath("shop.yaml")
+    old = "{get: {operationId: a, summary: Old}, put: {operationId: gone}}"
+    file.write_text(f"openapi: 3.1.0\npaths: {{/a: {old}}}\n", "utf-8")
+    pets.folder.joinpath("o.json").write_text(
+        '{"overlay": "1.0.0", "actions": [{"target": "$.info", "update": {"title": "Ours"}}]}', "utf-8"
+    )
+    assert pets("tools", "add", "shop.yaml", "--name", "shop", "--overlay", "o.json").code == 0
+    assert "nothing changed" in pets("tools", "reload", "shop").out
+    new = "{get: {operationId: a, summary: New}, post: {operationId: fresh}}"
+    file.write_text(f"openapi: 3.1.0\npaths: {{/a: {new}}}\n", "utf-8")
+    shown = pets("tools", "reload", "shop").out
+    assert shown.splitlines()[1:] == ["  + shop.fresh", "  ~ shop.a", "  - shop.gone"]
+    file.write_text("no document", "utf-8")
+    failed = pets("tools", "reload")
+    assert failed.code == 1
+    assert "shop stays as it was" in failed.err
+    assert as_array(pets("tools", "reload", "github", "--json").document["documents"])
+    assert pets("tools", "convert", "shop.yaml", "--overlay", "absent.json").code != 0
 
 
 def test_tools_are_added_called_and_removed(pets: "CommandLine") -> None:
@@ -142,6 +191,10 @@ def test_tools_are_added_called_and_removed(pets: "CommandLine") -> None:
     assert (dry["method"], dry["url"]) == ("DELETE", "http://127.0.0.1:9/pets/7")
     assert "DELETE" in pets("tools", "call", name, "--args", "@args.json", "--dry-run").out
     assert name in pets("tools", "show", name).out
+    assert pets("tools", "show", name, "--full", "--json").document["parameters"]
+    assert '"type": "string"' in pets("tools", "show", name, "--part", "/id").out
+    assert "Did you mean id?" in pets("tools", "show", name, "--part", "/ids").err
+    assert pets("tools", "show", name, "--part", "/id", "--full").code == 2
     failed = pets("tools", "call", name, "--args", '{"id": "7"}', "--json")
     assert failed.code in {1, 3}
     assert failed.document
@@ -189,6 +242,13 @@ def test_a_provider_is_asked_when_it_is_checked(acme: "CommandLine", vendor: Ope
 def test_weights_that_are_here_are_not_fetched_again(cli: "CommandLine") -> None:
     """An unknown name is refused with the known one."""
     assert cli("models", "pull", "smollm-135m").code == 2
+
+
+def test_where_a_configuration_would_be_is_told(cli: "CommandLine") -> None:
+    """Before there is one, the path that is to be created."""
+    wanted = str(cli.folder / "xdg" / "interlock" / "config.toml")
+    assert cli("config", "path", "--json").document["create"] == wanted
+    assert "none (defaults); to have one, create " in cli("config", "path").out
 
 
 def test_the_configuration_of_a_folder_is_used_once_it_is_trusted(cli: "CommandLine") -> None:

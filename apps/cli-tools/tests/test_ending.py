@@ -126,6 +126,37 @@ def test_ctrl_c_ends_a_run_with_one_word(cli: "CommandLine", tmp_path: Path) -> 
     assert json.loads(out)["error"]["code"] == "stopped"
 
 
+def test_ctrl_c_ends_a_server_of_mcp_whose_client_stays(cli: "CommandLine") -> None:
+    """Its client holds standard input open, in which a thread reads that cannot be cancelled."""
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }
+    with subprocess.Popen(
+        [sys.executable, "-m", "interlock_cli", "mcp"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=cli.folder,
+        text=True,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdin.write(json.dumps(hello) + "\n")
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline())["id"] == 1
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        assert process.stderr.read().strip().endswith("Stopped.")
+
+
 def test_the_version_is_told(cli: "CommandLine") -> None:
     """Alone, and behind a global option."""
     assert cli.apart("--version").out == f"interlock {__version__}\n"

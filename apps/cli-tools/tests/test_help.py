@@ -53,6 +53,6 @@ def test_a_shell_completes_commands_and_options(cli: "CommandLine") -> None:
     """The script is printed, and the names are those of the tree."""
     assert "interlock" in cli.apart(env={"_INTERLOCK_COMPLETE": "zsh_source"}).out
     asked = {"_INTERLOCK_COMPLETE": "bash_complete", "COMP_WORDS": "interlock a", "COMP_CWORD": "1"}
-    assert cli.apart(env=asked).out.split() == ["plain,ask", "plain,audit"]
+    assert cli.apart(env=asked).out.split() == ["plain,approvals", "plain,ask", "plain,audit"]
     asked |= {"COMP_WORDS": "interlock tools c"}
     assert "plain,call" in cli.apart(env=asked | {"COMP_CWORD": "2"}).out

@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from interlock_cli._exit import ExitCode, say
 from interlock_cli._globals import Globals
 from interlock_cli._screen import Screen, plain
 
@@ -96,3 +97,27 @@ def test_colours_can_be_refused(monkeypatch: pytest.MonkeyPatch, name: str, valu
 def test_what_steers_a_terminal_is_written_out() -> None:
     """Line ends and tabs stay."""
     assert plain("a\nb\tc\rd\x9be") == "a\nb\tc\\x0dd\\x9be"
+
+
+def test_an_end_is_told_on_a_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not behind a line of progress."""
+    _, err = terminal(monkeypatch)
+    Screen(Globals()).status("half")
+    assert say({}, "Stopped.", ExitCode.FAILED, Globals()) == ExitCode.FAILED
+    assert err.getvalue() == "half\r\x1b[Kinterlock: Stopped.\n"
+
+
+def test_a_fitted_table_keeps_to_the_width_of_the_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is cut says so; where there is hardly room, some of the last column stays."""
+    out, _ = terminal(monkeypatch)
+    Screen(Globals()).table(["A", "B"], [["name", "a summary that is long"], ["x", "short"]], fitted=True)
+    assert out.getvalue() == "A     B\nname  a summary tha…\nx     short\n"
+    monkeypatch.setenv("COLUMNS", "8")
+    Screen(Globals()).table(["A", "B"], [["name", "a summary"], ["x", "a longer summary"]], fitted=True)
+    assert out.getvalue().endswith("name  a summary\nx     a longer …\n")
+
+
+def test_a_fitted_table_is_whole_in_a_pipe(capsys: pytest.CaptureFixture[str]) -> None:
+    """A program cuts for itself."""
+    Screen(Globals()).table(["A"], [["a" * 200]], fitted=True)
+    assert capsys.readouterr().out == "A\n" + "a" * 200 + "\n"

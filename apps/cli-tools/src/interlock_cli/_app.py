@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _COMPLETION = "_INTERLOCK_COMPLETE"
 
 _COMMANDS: dict[str, tuple[str, str]] = {
+    "approvals": ("approvals:approvals", "List, give and refuse approvals that wait."),
     "ask": ("ask:ask", "Ask a model one thing, with tools if you like."),
     "audit": ("audit:audit", "Read and verify the audit log."),
     "can": ("can:can", "Say whether a user may call a tool, and why."),
@@ -27,15 +28,21 @@ _COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("demo:demo", "Run the main job on embedded defaults, without a key."),
     "doctor": ("doctor:doctor", "Look for what is wrong and say what to do."),
     "keys": ("keys:keys", "Create, list and revoke API keys."),
+    "limits": ("limits:limits", "List, set and clear rate limits."),
+    "mcp": ("mcp:mcp", "Serve the tools to a client of the Model Context Protocol."),
     "models": ("models:models", "List models and fetch the local one."),
     "providers": ("providers:providers", "List and check providers."),
-    "roles": ("roles:roles", "List roles; grant and revoke them."),
+    "quota": ("quota:quota", "Set quotas of money, show what is used, raise one for a while."),
+    "roles": ("roles:roles", "List roles; grant, revoke and override them."),
     "route": ("route:route", "Explain which model the router would choose."),
     "serve": ("serve:serve", "Serve the HTTP gateway."),
     "skills": ("skills:skills", "List, show and validate skills."),
     "spec-to-github": ("spec_to_github:spec_to_github", "Turn a specification into GitHub issues."),
     "stats": ("stats:stats", "Show what models and tools did and cost."),
+    "teams": ("teams:teams", "Create teams; add and remove their members."),
     "tools": ("tools:tools", "Turn OpenAPI documents into tools; list and call them."),
+    "vault": ("vault:vault", "Keep secrets sealed; set, list, rotate and remove them."),
+    "users": ("users:users", "List, create and disable users."),
 }
 
 _EPILOG = """\b

@@ -61,5 +61,4 @@ def _shown(call: Call, prepared: Prepared) -> str:
     request = prepared.request
     if request is None:
         return f"{call.name} {dump_json(prepared.arguments, indent=2)}"
-    body = "" if request.body is None else f"\n{request.body.decode('utf-8', 'replace')}"
-    return f"{call.name} ({call.effect})\n{request.method} {request.url}{body}"
+    return f"{call.name} ({call.effect})\n{request.readable()}"

@@ -6,6 +6,7 @@ from enum import IntEnum
 import click
 
 from interlock_cli._globals import Globals
+from interlock_cli._screen import status_line
 from interlock_core.errors import InterlockError
 from interlock_core.jsontypes import JsonObject
 
@@ -49,6 +50,7 @@ def say(facts: JsonObject, words: str, code: int, options: Globals) -> int:
     """Print one failure, for a person and for a program, and give its code back."""
     if options.json:
         options.document.write({"error": facts})
+    status_line.clear()
     sys.stderr.write(f"interlock: {words}\n")
     return int(code)
 

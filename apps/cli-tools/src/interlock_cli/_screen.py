@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Sequence
+from typing import TextIO
 
 from interlock_cli._globals import Globals
 from interlock_core.jsontypes import Json
@@ -13,9 +14,38 @@ _SHOWN = {
 }
 
 
+_NARROWEST = 10
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"
+
+
 def plain(text: str) -> str:
     """A text whose control characters are written out, so that it cannot steer a terminal."""
     return text.translate(_SHOWN)
+
+
+class _StatusLine:
+    """The line of progress that stands on the terminal: a process has one, whoever writes next."""
+
+    def __init__(self) -> None:
+        self._stream: TextIO | None = None
+
+    def show(self, text: str) -> None:
+        """Write it."""
+        sys.stderr.write(text)
+        sys.stderr.flush()
+        self._stream = sys.stderr
+
+    def clear(self) -> None:
+        """Wipe it away, so that other words begin on an empty line."""
+        if self._stream is not None and self._stream is sys.stderr:
+            sys.stderr.write("\r\x1b[K")
+        self._stream = None
+
+
+status_line = _StatusLine()
 
 
 class Screen:
@@ -25,7 +55,7 @@ class Screen:
         options: The global options.
     """
 
-    __slots__ = ("_color", "_document", "_json", "_quiet", "_status", "_terminal", "verbose")
+    __slots__ = ("_color", "_document", "_json", "_quiet", "_terminal", "verbose")
 
     def __init__(self, options: Globals) -> None:
         self._json = options.json
@@ -35,7 +65,6 @@ class Screen:
         self._terminal = sys.stdout.isatty()
         told = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
         self._color = told and not os.environ.get("NO_COLOR")
-        self._status = False
 
     @property
     def as_json(self) -> bool:
@@ -87,23 +116,30 @@ class Screen:
 
         width = get_terminal_size().columns - 1
         self._clear()
-        sys.stderr.write(plain(text)[:width])
-        sys.stderr.flush()
-        self._status = True
+        status_line.show(plain(text)[:width])
 
-    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-        """Rows in columns, as a result."""
+    def table(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, fitted: bool = False) -> None:
+        """Rows in columns, as a result.
+
+        Args:
+            header: What stands above the columns.
+            rows: Cells by row.
+            fitted: On a terminal, cut the last column so that each row is one line.
+        """
         if not rows:
             return
         widths = [max(len(row[index]) for row in [header, *rows]) for index in range(len(header))]
+        if fitted and self._terminal:
+            from shutil import get_terminal_size
+
+            before = sum(widths[:-1]) + 2 * len(widths[:-1])
+            widths[-1] = min(widths[-1], max(get_terminal_size().columns - before, _NARROWEST))
         for row in [header, *rows]:
-            cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+            cells = [_cut(cell, width).ljust(width) for cell, width in zip(row, widths, strict=True)]
             self.result("  ".join(cells).rstrip())
 
     def _clear(self) -> None:
-        if self._status:
-            sys.stderr.write("\r\x1b[K")
-            self._status = False
+        status_line.clear()
 
     def _styled(self, text: str, code: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self._color else text

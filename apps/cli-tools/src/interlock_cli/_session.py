@@ -70,6 +70,10 @@ def with_runtime(
         settings = settings_of(options, flags)
         approver = Terminal(ask=not options.no_input)
         async with Runtime.open(settings, environment=os.environ, approver=approver) as runtime:
+            if options.verbose:
+                from interlock_cli._log import log_everything
+
+                log_everything(runtime.redactor.text)
             await action(runtime, Screen(options))
 
     asyncio.run(main())

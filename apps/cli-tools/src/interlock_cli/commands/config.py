@@ -11,7 +11,7 @@ from interlock_cli._screen import Screen
 from interlock_cli._session import settings_of
 from interlock_core.errors import NotFoundError
 from interlock_core.jsontypes import dump_json
-from interlock_runtime.configuration import LOCAL_NAME, locate, settings_json
+from interlock_runtime.configuration import LOCAL_NAME, config_of, locate, settings_json
 from interlock_runtime.configuration import trust as trust_file
 
 
@@ -28,8 +28,18 @@ def path(options: Globals) -> None:
     screen = Screen(options)
     file = None if source.file is None else str(source.file)
     if screen.as_json:
-        screen.json({"file": file, "why": source.why, "home": str(source.home)})
-    screen.result(f"configuration  {file or 'none'} ({source.why})\ndata           {source.home}")
+        screen.json(
+            {
+                "file": file,
+                "why": source.why,
+                "create": None if file else str(config_of(os.environ)),
+                "home": str(source.home),
+            }
+        )
+    told = (
+        f"{file} ({source.why})" if file else f"none (defaults); to have one, create {config_of(os.environ)}"
+    )
+    screen.result(f"configuration  {told}\ndata           {source.home}")
     if source.untrusted is not None:
         screen.warn(f"{source.untrusted} is not read: 'interlock config trust' allows it.")
 

@@ -31,7 +31,7 @@ def keys() -> None:
     ),
 )
 @click.option("--name", required=True, help="What the key is for.")
-@click.option("--user", help="The user that it stands for; a user of the key's name unless given.")
+@click.option("--user", help="The user that it stands for; yourself unless given.")
 @click.option("--team", help="The user's team.")
 @click.option("--role", help="The one role of the key; the roles of its user unless given.")
 @click.option("--scope", "scopes", multiple=True, help="Restriction of the key; may be repeated.")

@@ -1,13 +1,14 @@
 """`interlock roles`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from interlock_cli._globals import Globals
 from interlock_cli._help import examples
+from interlock_cli._moment import MOMENT_OR_SPAN
 from interlock_cli._session import with_runtime
-from interlock_core.jsontypes import Json
+from interlock_core.jsontypes import Json, JsonObject
 
 if TYPE_CHECKING:
     from interlock_cli._screen import Screen
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def roles() -> None:
-    """List roles; grant and revoke them."""
+    """List roles; grant, revoke and override them."""
 
 
 @roles.command("list", epilog=examples("interlock roles list"))
@@ -27,10 +28,12 @@ def list_(options: Globals) -> None:
     async def action(runtime: "Runtime", screen: "Screen") -> None:
         rows = runtime.access.roles()
         grants = await runtime.access.grants()
+        overrides = await runtime.access.rules.overrides()
         if screen.as_json:
             found: list[Json] = [*rows]
             granted: list[Json] = [*grants]
-            screen.json({"roles": found, "grants": granted})
+            made: list[Json] = [*overrides]
+            screen.json({"roles": found, "grants": granted, "overrides": made})
         screen.table(
             ["ROLE", "INHERITS", "WHAT IT IS"],
             [[_cell(row, name) for name in ("name", "inherits", "description")] for row in rows],
@@ -40,6 +43,13 @@ def list_(options: Globals) -> None:
             screen.table(
                 ["USER", "ROLE", "FROM"],
                 [[_cell(row, name) for name in ("user", "role", "origin")] for row in grants],
+            )
+        if overrides:
+            header = ("id", "user", "verdict", "rule", "until", "reason")
+            screen.result("")
+            screen.table(
+                [name.upper() for name in header],
+                [[_cell(row, name) for name in header] for row in overrides],
             )
 
     with_runtime(options, action)
@@ -55,7 +65,7 @@ def show(options: Globals, name: str) -> None:
         row = runtime.access.role(name)
         if screen.as_json:
             screen.json(row)
-        for key in ("name", "description", "inherits", "allow", "deny"):
+        for key in ("name", "description", "inherits", "agents", "allow", "approve", "deny"):
             screen.result(f"{key:12} {_cell(row, key)}")
 
     with_runtime(options, action)
@@ -89,6 +99,58 @@ def revoke(options: Globals, user: str, role: str) -> None:
         if screen.as_json:
             screen.json({"user": user, "role": role, "granted": False})
         screen.result(f"{user} is no longer {role}")
+
+    with_runtime(options, action)
+
+
+@roles.command(
+    "override",
+    epilog=examples(
+        "interlock roles override alice allow github.issues_create --until 2d --reason 'on call'",
+        "interlock roles override alice deny effect:write --reason 'leaves on Friday'",
+        "interlock roles override --remove ovr_0123",
+    ),
+)
+@click.argument("user", required=False)
+@click.argument("verdict", required=False, type=click.Choice(["allow", "deny"]))
+@click.argument("pattern", required=False)
+@click.option("--until", type=MOMENT_OR_SPAN, metavar="T", help="Its end: a moment, or a span such as 2d.")
+@click.option("--reason", metavar="R", help="Why; it stands in the audit log.")
+@click.option("--remove", metavar="ID", help="Take an override away instead.")
+@click.pass_obj
+def override(options: Globals, /, **asked: object) -> None:
+    """Allow or deny USER alone what PATTERN fits: a tool's name, or a rule such as category:ci."""
+    removed = cast("str | None", asked["remove"])
+    user, verdict, pattern, reason = (
+        cast("str | None", asked[name]) for name in ("user", "verdict", "pattern", "reason")
+    )
+    if removed is not None:
+        if user is not None:
+            raise click.UsageError("--remove takes the id of an override and nothing else.")
+    elif user is None or verdict is None or pattern is None:
+        raise click.UsageError("Name a user, 'allow' or 'deny', and a pattern.")
+    elif reason is None:
+        raise click.UsageError("Say why with --reason.")
+
+    async def action(runtime: "Runtime", screen: "Screen") -> None:
+        if removed is not None:
+            await runtime.access.rules.remove_override(removed)
+            made: JsonObject = {"removed": removed}
+        else:
+            from interlock_runtime import OverrideRequest
+
+            request = OverrideRequest(
+                user=user or "",
+                kind=verdict or "",
+                rule=pattern,
+                reason=reason or "",
+                until=cast("float | None", asked["until"]),
+            )
+            made = await runtime.access.rules.override(request)
+        if screen.as_json:
+            screen.json(made)
+        done = "removed" if removed is not None else f"{made['user']}: {made['verdict']} {made['rule']}"
+        screen.result(f"{removed or made['id']}: {done}")
 
     with_runtime(options, action)
 
