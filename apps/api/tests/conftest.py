@@ -63,7 +63,7 @@ class Gate:
             key: The key; the admin key when empty, none when None.
             headers: Further headers.
         """
-        lines = [f"{method} {path} HTTP/1.1", "host: gate", "connection: close"]
+        lines = [f"{method} {path} HTTP/1.1", "host: localhost", "connection: close"]
         if key is not None:
             lines.append(f"authorization: Bearer {key or self.key}")
         if body:
@@ -105,7 +105,7 @@ def make_gate(made_home: Path, tmp_path: Path, vendor: OpenAIChatServer) -> Make
 
     @asynccontextmanager
     async def make(
-        *, providers: dict[str, ProviderSettings] | None = None, **server: float
+        *, providers: dict[str, ProviderSettings] | None = None, **server: object
     ) -> AsyncGenerator[Gate, None]:
         home = tmp_path / "home"
         if not home.exists():

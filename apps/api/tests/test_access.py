@@ -35,7 +35,7 @@ def error_of(answer: RawAnswer) -> str:
 
 async def bare(gate: "Gate", method: str, path: str, *lines: str) -> RawAnswer:
     """One request with exactly these headers."""
-    head = [f"{method} {path} HTTP/1.1", "host: x", "connection: close", *lines]
+    head = [f"{method} {path} HTTP/1.1", "host: localhost", "connection: close", *lines]
     (answer,) = await talk(gate.port, "\r\n".join(head).encode("latin-1") + b"\r\n\r\n")
     return answer
 
@@ -106,7 +106,7 @@ async def test_a_revoked_key_opens_nothing_on_a_connection_that_it_opened(gate: 
     """The next request on the same connection is refused."""
     made = await gate.runtime.access.create_key(KeyRequest(name="short"))
     key = as_text(made["key"]) or ""
-    request = f"GET /v1/models HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\n".encode()
+    request = f"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-api-key: {key}\r\n".encode()
     assert (await talk(gate.port, request + b"connection: close\r\n\r\n"))[0].status == 200
     await gate.runtime.access.revoke_key(as_text(made["id"]) or "")
     (answer,) = await talk(gate.port, request + b"connection: close\r\n\r\n")

@@ -22,7 +22,7 @@ async def leave(gate: "Gate", body: bytes, after: bytes | asyncio.Event, more: b
     """Ask, and close the connection when something was heard or has happened; `more` is sent behind it."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
     writer.write(
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\n"
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n"
         b"content-length: %d\r\n\r\n%s" % (gate.key.encode(), len(body), body)
     )
     writer.write(more)
@@ -69,7 +69,9 @@ async def test_the_requests_behind_one_that_is_left_are_not_begun(
 ) -> None:
     """A second request on the connection of a client that left asks nobody."""
     vendor.then(Say("One two three four", hold=True))
-    again = b"GET /v1/models HTTP/1.1\r\nhost: x\r\nauthorization: Bearer %s\r\n\r\n" % gate.key.encode()
+    again = (
+        b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer %s\r\n\r\n" % gate.key.encode()
+    )
     await leave(gate, payload(stream=True), b"four", again * 3)
     await vendor.client_left.wait()
     assert len(vendor.requests) == 1

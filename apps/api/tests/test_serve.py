@@ -25,7 +25,7 @@ from interlock_runtime.settings import ServerSettings
 if TYPE_CHECKING:
     from asyncio import StreamReader, StreamWriter
 
-HEALTH = b"GET /healthz HTTP/1.1\r\nhost: x\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
 BODY = json.dumps(
     {"model": "acme/sim-1", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
 ).encode()
@@ -57,8 +57,8 @@ enabled = false
 def post(key: str, body: bytes = BODY) -> bytes:
     """A request for a completion."""
     return (
-        b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\nx-api-key: %s\r\ncontent-length: %d\r\n\r\n%s"
-        % (key.encode(), len(body), body)
+        b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+        b"x-api-key: %s\r\ncontent-length: %d\r\n\r\n%s" % (key.encode(), len(body), body)
     )
 
 
@@ -98,9 +98,9 @@ def test_a_start_loads_no_model_and_costs_little(home: Path) -> None:
     """Processor time and memory until it is ready, of a start that migrates nothing."""
     with GatewayProcess(home) as gateway:
         assert (
-            asyncio.run(talk(gateway.port, b"GET /readyz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))[
-                0
-            ].status
+            asyncio.run(
+                talk(gateway.port, b"GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
+            )[0].status
             == 200
         )
         mapped = Path("/proc", str(gateway.pid), "maps").read_text()
@@ -141,7 +141,7 @@ def test_an_address_beyond_this_machine_is_served_once_there_is_a_key(home: Path
     """Calls from this machine need one as well."""
     with GatewayProcess(home, environment={"INTERLOCK_SERVER__HOST": "0.0.0.0"}) as gateway:
         found = asyncio.run(
-            talk(gateway.port, b"GET /v1/models HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            talk(gateway.port, b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n")
         )
         assert gateway.stop() == 0
     assert found[0].status == 401
@@ -253,13 +253,17 @@ async def test_workers_share_a_socket_and_tell_the_metrics_of_all(
     """What any of them counted is told by whoever is asked, also after a restart."""
     body = BODY.replace(b"true", b"false")
     with two_workers(home, vendor) as gateway:
-        request = post(gateway.key, body).replace(b"host: x\r\n", b"host: x\r\nconnection: close\r\n")
+        request = post(gateway.key, body).replace(
+            b"host: localhost\r\n", b"host: localhost\r\nconnection: close\r\n"
+        )
         found = await asyncio.gather(*(talk(gateway.port, request) for _ in range(30)))
         assert [answer.status for answers in found for answer in answers] == [200] * 30
         assert len(children(gateway.pid)) == 2
         assert await asyncio.to_thread(gateway.stop) == 0
     with two_workers(home, vendor) as again:
-        head = f"GET /metrics HTTP/1.1\r\nhost: x\r\nx-api-key: {again.key}\r\nconnection: close\r\n\r\n"
+        head = (
+            f"GET /metrics HTTP/1.1\r\nhost: localhost\r\nx-api-key: {again.key}\r\nconnection: close\r\n\r\n"
+        )
         (metrics,) = await talk(again.port, head.encode())
         assert await asyncio.to_thread(again.stop) == 0
     counted = [

@@ -17,10 +17,10 @@ from interlock_providers.testing import OpenAIChatServer, Say
 if TYPE_CHECKING:
     from .conftest import Gate, MakeGate
 
-HOST = b"host: x\r\n"
+HOST = b"host: localhost\r\n"
 CLOSE = b"connection: close\r\n"
-CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\n"
-HEALTH = b"GET /healthz HTTP/1.1\r\nhost: x\r\n"
+CHAT = b"POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\n"
+HEALTH = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n"
 CHUNKED = b"transfer-encoding: chunked\r\n"
 
 
@@ -158,21 +158,21 @@ async def test_a_runtime_is_served_on_a_socket_of_the_callers_choice(gate: "Gate
     [
         (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
         (b"GET /healthz HTTP/1.1\r\nhost: a\r\nhost: b\r\n\r\n", 400),
-        (b"GET /healthz HTTP/2.0\r\nhost: x\r\n\r\n", 505),
+        (b"GET /healthz HTTP/2.0\r\nhost: localhost\r\n\r\n", 505),
         (b"GET /healthz\r\n\r\n", 505),
-        (b"NONSENSE /healthz HTTP/1.1\r\nhost: x\r\n\r\n", 400),
-        (b"CONNECT example.com:443 HTTP/1.1\r\nhost: x\r\n\r\n", 400),
-        (b"GET healthz HTTP/1.1\r\nhost: x\r\n\r\n", 400),
-        (b"GET /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n", 400),
+        (b"NONSENSE /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+        (b"CONNECT example.com:443 HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+        (b"GET healthz HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
+        (b"GET /\xff\xfe HTTP/1.1\r\nhost: localhost\r\n\r\n", 400),
         (b"GET /healthz HTTP/1.1\nhost: x\n\n", 400),
-        (b"GET /healthz HTTP/1.1\r\nhost: x\r\nA: b\x00c\r\n\r\n", 400),
-        (b"GET /healthz HTTP/1.1\r\nhost: x\r\nA: 1\r\n folded\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nA: b\x00c\r\n\r\n", 400),
+        (b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nA: 1\r\n folded\r\n\r\n", 400),
         (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
         (HEALTH + b"x: %s\r\n\r\n" % (b"a" * 70_000), 431),
         (HEALTH + b"x: %s" % (b"a" * 400_000), 431),
         (HEALTH + b"".join(b"x%d: 1\r\n" % number for number in range(200)) + b"\r\n", 431),
-        (b"GET /%s HTTP/1.1\r\nhost: x\r\n\r\n" % (b"a" * 9_000), 414),
+        (b"GET /%s HTTP/1.1\r\nhost: localhost\r\n\r\n" % (b"a" * 9_000), 414),
         (CHAT + b"content-length: 2\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", 400),
         (CHAT + b"content-length: 2\r\ncontent-length: 3\r\n\r\n{}", 400),
         (CHAT + b"content-length: -1\r\n\r\n", 400),

@@ -2,29 +2,48 @@
 
 The rules, in this order, for every request:
 
-1. What is open to anybody (`/`, `/healthz`, `/readyz`) is answered.
-2. Everything else needs a key, in `Authorization: Bearer` or `x-api-key`, never in the address; several that
-   differ are none. This comes before anything is said of the path, and before the body is read.
-3. A path that is not there is 404 with the nearest, a method that it does not take 405.
-4. The route's own handler does the rest.
+1. It must be for this server, and not from a strange page (`_doorway`).
+2. What is open to anybody (`/`, `/healthz`, `/readyz`) is answered.
+3. Everything else needs a key, in `Authorization: Bearer` or `x-api-key`, never in the address; several that
+   differ are none. This comes before anything is said of the path, and before the body is read. Whatever
+   fails in it, the answer is a refusal.
+4. A path that is not there is 404 with the nearest, a method that it does not take 405.
+5. The route's own handler does the rest.
 
 What goes wrong anywhere is a typed error and leaves here as the dialect of the endpoint writes it; a fault of
 our own, or of how this server is set up, is told without details and written to the log.
 """
 
 import logging
+import math
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TypeAlias
 
 from interlock_api._asgi import Disconnected, Receive, Request, Response, Scope, Send
 from interlock_api._completions import CompletionRoutes
+from interlock_api._doorway import Doorway
 from interlock_api._lifespan import lifespan
+from interlock_api._limits import limit_headers
+from interlock_api._managed import is_managed
+from interlock_api._management import ManagementRoute
+from interlock_api._mcp import PATH as MCP
+from interlock_api._mcp import McpRoute
+from interlock_api._mcp import render as render_mcp
 from interlock_api._models import ModelRoutes
 from interlock_api._plain import PlainRoutes
-from interlock_api._refusals import MethodNotAllowedError, told
+from interlock_api._problems import problem
+from interlock_api._refusals import IdentityError, MethodNotAllowedError, told
 from interlock_api._server import Reply
 from interlock_core import Principal
-from interlock_core.errors import InterlockError, InvalidRequestError, NotFoundError, UnauthenticatedError
+from interlock_core.errors import (
+    InterlockError,
+    InvalidRequestError,
+    NotFoundError,
+    RateLimitedError,
+    RefusedError,
+    StoreError,
+    UnauthenticatedError,
+)
 from interlock_core.nearest import suggestion
 from interlock_runtime import Runtime
 from interlock_runtime.dialects import codec
@@ -53,6 +72,9 @@ class Gateway:
 
     Args:
         runtime: What it is the face of.
+
+    Attributes:
+        mcp: The route that has streams and sessions to be ended.
     """
 
     def __init__(self, runtime: Runtime) -> None:
@@ -60,6 +82,9 @@ class Gateway:
         self._largest = runtime.settings.server.max_body_bytes
         plain, models = PlainRoutes(runtime), ModelRoutes(runtime)
         chat, responses, messages = (CompletionRoutes(runtime, dialect) for dialect in _DIALECTS)
+        self._doorway = Doorway(runtime.settings.server)
+        self.mcp = McpRoute(runtime)
+        self._management = ManagementRoute(runtime)
         self._open: Mapping[str, OpenHandler] = {
             "/": plain.home,
             "/healthz": plain.health,
@@ -100,16 +125,27 @@ class Gateway:
 
     def render(self, error: Exception, path: str = "") -> Reply:
         """An error as a client of an address is told it."""
+        if path == MCP:
+            return render_mcp(told(error))
+        if is_managed(path):
+            return problem(told(error))
         return codec(_SPOKEN.get(path, _DIALECTS[0])).render_error(told(error))
 
     async def _answer(self, request: Request, response: Response) -> None:
+        self._doorway.check(request, origins=self.mcp.origins if request.path == MCP else ())
         method = "GET" if request.method == "HEAD" else request.method
         anybody = self._open.get(request.path)
         if anybody is not None:
             _need("GET", request, method)
             await anybody(request, response)
             return
-        principal = await self._runtime.access.authenticate(_key(request))
+        principal = await self._authenticated(request)
+        if request.path == MCP:
+            await self.mcp.serve(request, response, principal)
+            return
+        if is_managed(request.path):
+            await self._management.serve(request, response, principal)
+            return
         path = _MODEL if request.path.startswith(_MODEL) else request.path
         found = self._closed.get(path)
         if found is None:
@@ -118,8 +154,24 @@ class Gateway:
         _need(allowed, request, method)
         await handler(request, response, principal)
 
+    async def _authenticated(self, request: Request) -> Principal:
+        """Whom the request's key stands for.
+
+        Raises:
+            InterlockError: Nobody; or it cannot be told just now, whatever the cause.
+        """
+        try:
+            return await self._runtime.access.authenticate(_key(request), address=request.address)
+        except (RefusedError, StoreError):
+            raise
+        except Exception as error:
+            _logger.exception("a key could not be looked up")
+            raise IdentityError(
+                "Who you are cannot be told just now.", remedy="Come back in a moment.", retry_after=1
+            ) from error
+
     def _unknown(self, path: str) -> NotFoundError:
-        paths = [*self._open, *(path for path in self._closed if path != _MODEL)]
+        paths = [*self._open, MCP, *(path for path in self._closed if path != _MODEL)]
         return NotFoundError(f"There is nothing at {path[:_SHOWN]}.", remedy=suggestion(path, paths))
 
     async def _fail(self, request: Request, response: Response, error: Exception) -> None:
@@ -129,9 +181,15 @@ class Gateway:
         headers = [entry for entry in reply.headers if entry[0] not in {"content-type", "content-length"}]
         if reply.status == UnauthenticatedError.status:
             headers.append(("www-authenticate", "Bearer"))
+        if isinstance(error, RateLimitedError):
+            headers += limit_headers(error.limits)
+        wait = error.retry_after if isinstance(error, InterlockError) else None
+        if wait is not None and "retry-after" not in dict(headers):
+            headers.append(("retry-after", str(math.ceil(wait))))
         if isinstance(error, MethodNotAllowedError):
             headers.append(("allow", ", ".join(error.allowed)))
-        await response.whole(reply.status, reply.body, content_type="application/json", headers=headers)
+        kind = next((value for name, value in reply.headers if name == "content-type"), "application/json")
+        await response.whole(reply.status, reply.body, content_type=kind, headers=headers)
 
 
 def _need(allowed: str, request: Request, method: str) -> None:
@@ -155,7 +213,7 @@ def _key(request: Request) -> str:
     for value in request.all("authorization"):
         scheme, _, text = value.partition(" ")
         if scheme.lower() == "bearer":
-            given.add(text.strip())
+            given.add(text.strip(" "))
     if not given:
         raise UnauthenticatedError(
             "There is no API key.", field="Authorization", remedy="Send 'Authorization: Bearer ilk_…'."

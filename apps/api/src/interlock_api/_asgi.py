@@ -20,6 +20,9 @@ Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 """Sends an event to the client."""
 
+Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
+"""An ASGI application."""
+
 CANCELS = "interlock.cancels"
 """Extension of the scope: the server cancels the application's task when its client leaves."""
 
@@ -39,20 +42,25 @@ class Request:
         largest: Largest body in bytes.
 
     Attributes:
+        address: The client's network address; empty where it is not known.
         method: Such as `POST`.
         path: Decoded.
+        receive: Gives its events.
     """
 
-    __slots__ = ("_cancels", "_largest", "_receive", "_values", "method", "path")
+    __slots__ = ("_cancels", "_largest", "_scope", "_values", "address", "method", "path", "receive")
 
     def __init__(self, scope: Scope, receive: Receive, *, largest: int) -> None:
         self.method = cast("str", scope["method"])
         self.path = cast("str", scope["path"])
+        client = cast("tuple[str, int] | None", scope.get("client"))
+        self.address = "" if client is None else client[0]
         self._values: dict[bytes, list[bytes]] = {}
         for name, value in cast("list[tuple[bytes, bytes]]", scope["headers"]):
             self._values.setdefault(name, []).append(value)
         self._cancels = CANCELS in cast("dict[str, object]", scope.get("extensions") or {})
-        self._receive = receive
+        self._scope = scope
+        self.receive = receive
         self._largest = largest
 
     def header(self, name: str) -> str | None:
@@ -64,8 +72,11 @@ class Request:
         """Every value of a header; its name is given in lower case."""
         return [value.decode("latin-1") for value in self._values.get(name.encode(), ())]
 
-    async def body(self) -> bytes:
+    async def body(self, *, most: int | None = None) -> bytes:
         """The whole body.
+
+        Args:
+            most: Most bytes that are taken, where that is less than the server takes.
 
         Raises:
             CodingError: It is compressed.
@@ -77,22 +88,27 @@ class Request:
             raise CodingError(
                 "A compressed body is not taken.", field="content-encoding", remedy="Send it as it is."
             )
+        largest = self._largest if most is None else min(most, self._largest)
         declared = self.header("content-length")
-        if declared is not None and declared.isdecimal() and int(declared) > self._largest:
-            raise self._too_large()
+        if declared is not None and declared.isdecimal() and int(declared) > largest:
+            raise _too_large(largest)
         pieces: list[bytes] = []
         size = 0
         while True:
-            event = await self._receive()
+            event = await self.receive()
             if event["type"] == "http.disconnect":
                 raise Disconnected
             piece = cast("bytes", event.get("body", b""))
             size += len(piece)
-            if size > self._largest:
-                raise self._too_large()
+            if size > largest:
+                raise _too_large(largest)
             pieces.append(piece)
             if not event.get("more_body"):
                 return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    async def hand_to(self, work: Callable[[Scope], Awaitable[None]]) -> None:
+        """Let another application answer, which reads the body and notices when the client leaves."""
+        await work(self._scope)
 
     async def while_connected(self, work: Coroutine[None, None, None]) -> None:
         """Work for this client, whose body was read, for as long as it stays; then the work is cancelled.
@@ -116,15 +132,8 @@ class Request:
             await asyncio.gather(working, leaving, return_exceptions=True)
 
     async def _left(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self.receive())["type"] != "http.disconnect":
             pass
-
-    def _too_large(self) -> InvalidRequestError:
-        return TooLargeError(
-            f"The body is larger than {self._largest:,} bytes.",
-            field="body",
-            remedy="Send less, or have max_body_bytes in [server] raised.",
-        )
 
 
 class Response:
@@ -165,6 +174,11 @@ class Response:
         """Send the last bytes."""
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
+    async def pass_on(self, message: Message) -> None:
+        """Send an event of another application."""
+        self.started = self.started or message["type"] == "http.response.start"
+        await self._send(message)
+
     async def whole(
         self, status: int, body: bytes, *, content_type: str, headers: Iterable[tuple[str, str]] = ()
     ) -> None:
@@ -173,6 +187,14 @@ class Response:
             status, [("content-type", content_type), ("content-length", str(len(body))), *headers]
         )
         await self.end(body)
+
+
+def _too_large(largest: int) -> InvalidRequestError:
+    return TooLargeError(
+        f"The body is larger than {largest:,} bytes.",
+        field="body",
+        remedy="Send less; max_body_bytes in [server] bounds what models are sent.",
+    )
 
 
 def _safe(value: str) -> bytes:

@@ -7,6 +7,7 @@ from contextlib import aclosing
 
 from interlock_api._asgi import Request, Response
 from interlock_api._call import call_of
+from interlock_api._limits import limit_headers
 from interlock_api._refusals import StoppingError, told
 from interlock_core import Call, Chunk, Completion, CompletionRequest, Money, Principal
 from interlock_core.errors import InterlockError, PermissionDeniedError
@@ -66,7 +67,11 @@ class CompletionRoutes:
 
     async def _whole(self, request: CompletionRequest, call: Call, response: Response) -> None:
         completion = await self._runtime.provider.complete(request, call)
-        headers = [*_headers(completion), *cost_header(completion.cost)]
+        headers = [
+            *_headers(completion),
+            *cost_header(completion.cost),
+            *limit_headers(call.ending.limits),
+        ]
         body = codec(self._dialect).render_response(completion)
         await response.whole(200, body, content_type=JSON, headers=headers)
 
@@ -79,7 +84,8 @@ class CompletionRoutes:
                 async for chunk in chunks:
                     if not response.started:
                         known["attempts"] = chunk.attempts
-                        await response.start(200, [*_EVENTS, *_headers(chunk)])
+                        limits = limit_headers(call.ending.limits)
+                        await response.start(200, [*_EVENTS, *_headers(chunk), *limits])
                     if chunk.usage is not None:
                         known["cost_usd"] = None if chunk.cost is None else chunk.cost.as_usd
                     await response.piece(renderer.chunk(chunk))

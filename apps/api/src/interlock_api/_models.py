@@ -3,6 +3,7 @@
 from interlock_api._asgi import Request, Response
 from interlock_api._call import call_of
 from interlock_api._completions import JSON, cost_header
+from interlock_api._limits import limit_headers
 from interlock_core import Principal
 from interlock_core.errors import NotFoundError
 from interlock_core.nearest import suggestion
@@ -53,7 +54,8 @@ class ModelRoutes:
 
         async def work() -> None:
             vectors = await self._runtime.provider.embed(asked.model, asked.texts, call)
-            headers = [("x-interlock-model", vectors.model), *cost_header(vectors.cost)]
+            limits = limit_headers(call.ending.limits)
+            headers = [("x-interlock-model", vectors.model), *cost_header(vectors.cost), *limits]
             body = dialect.render_response(vectors, base64=asked.base64)
             await response.whole(200, body, content_type=JSON, headers=headers)
 

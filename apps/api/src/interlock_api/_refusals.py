@@ -12,6 +12,7 @@ from interlock_core.errors import (
     NotFoundError,
     OperatorError,
     OverloadedError,
+    RefusedError,
     UnsupportedError,
 )
 
@@ -57,6 +58,21 @@ class HeadTooLargeError(InvalidRequestError):
 
     status = 431
     code = "headers_too_large"
+
+
+class IdentityError(RefusedError):
+    """Whom a key stands for cannot be told just now, so nobody is let in."""
+
+    status = 503
+    code = "identity_unavailable"
+    retryable = True
+
+
+class MisdirectedError(InvalidRequestError):
+    """The request is for another host than this server is."""
+
+    status = 421
+    code = "misdirected"
 
 
 class VersionError(UnsupportedError):

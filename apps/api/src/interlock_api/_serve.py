@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import ipaddress
 import os
 import signal
 import socket
@@ -13,6 +12,7 @@ from functools import partial
 
 from interlock_api._app import Gateway
 from interlock_api._connection import WireLimits
+from interlock_api._doorway import is_loopback
 from interlock_api._log import LogFormatter, log_to_stderr
 from interlock_api._server import HttpServer, Stop
 from interlock_api._workers import AT_ONCE, Workers, most_connections, raise_file_limit, set_aside
@@ -45,11 +45,18 @@ def serve(
 
     Raises:
         AddressInUseError: The port is taken.
-        ConfigurationError: The address reaches beyond this machine and there is no key yet.
+        ConfigurationError: The address reaches beyond this machine and there is no key yet, or several
+            workers shall keep sessions.
         UnsupportedError: Several workers are wanted where processes cannot be forked.
         SystemExit: It was made to stop at once, or its workers fail.
     """
     del config
+    if settings.server.mcp_sessions and settings.server.workers > 1:
+        raise ConfigurationError(
+            "Sessions of /mcp live in the memory of one worker, and there are several.",
+            field="server.mcp_sessions",
+            remedy="Leave mcp_sessions away, or set workers to 1.",
+        )
     log = log_to_stderr()
     listener = bind(settings.server.host, settings.server.port)
     raise_file_limit()
@@ -168,7 +175,15 @@ async def _listen(runtime: Runtime, listener: socket.socket, stop: Stop) -> bool
     )
     gateway = Gateway(runtime)
     server = HttpServer(gateway, render=gateway.render, limits=limits, grace_s=wanted.grace_s)
-    return await server.serve(listener, stop)
+    retiring = asyncio.ensure_future(gateway.mcp.retire(stop.asked))
+    tending = asyncio.ensure_future(runtime.tend())
+    try:
+        return await server.serve(listener, stop)
+    finally:
+        retiring.cancel()
+        tending.cancel()
+        await asyncio.gather(retiring, tending, return_exceptions=True)
+        await gateway.mcp.aclose()
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -181,20 +196,13 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _check_exposure(runtime: Runtime, host: str) -> None:
-    if _is_loopback(host) or await runtime.access.has_keys():
+    if is_loopback(host) or await runtime.access.has_keys():
         return
     raise ConfigurationError(
         f"{host} can be reached from other machines, and there is no API key yet.",
         field="--host",
         remedy="Make one first: interlock keys create --name NAME.",
     )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def bind(host: str, port: int) -> socket.socket:

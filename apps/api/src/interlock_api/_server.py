@@ -5,12 +5,12 @@ import logging
 import signal
 import socket
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from email.utils import formatdate
 from types import FrameType
-from typing import Protocol, TypeAlias
+from typing import Protocol
 
-from interlock_api._asgi import Receive, Scope, Send
+from interlock_api._asgi import Application
 from interlock_api._connection import Connection, WireLimits
 from interlock_api._exchange import Exchange, head
 from interlock_core.errors import InterlockError
@@ -18,9 +18,6 @@ from interlock_core.errors import InterlockError
 _logger = logging.getLogger("interlock.api")
 
 _SWEEP_S = 0.5
-
-Application: TypeAlias = Callable[[Scope, Receive, Send], Awaitable[None]]
-"""An ASGI application."""
 
 
 class Reply(Protocol):
