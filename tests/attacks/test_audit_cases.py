@@ -5,6 +5,7 @@ import sqlite3
 import subprocess
 import tomllib
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from shutil import copyfile
 from typing import TypeAlias, cast
@@ -27,6 +28,10 @@ CASES = cast(
 )
 BY_ID = {str(case["id"]): case for case in CASES if case["surface"] == "audit"}
 NOTHING: dict[str, str] = {}
+HASHED = (
+    *("idx", "prev", "id", "at", "kind", "ref", "user_name", "agent", "key_id"),
+    *("name", "outcome", "run", "trace_id", "team", "digest"),
+)
 
 
 def test_every_attack_on_the_log_is_run() -> None:
@@ -60,27 +65,37 @@ class Database:
         """Carry out a statement."""
         self.connection.execute(text, values)
 
+    def refit(self, index: int) -> bytes:
+        """Let a record's digest fit its payload and its leaf its header; the leaf."""
+        ((salt, payload),) = self.rows("SELECT salt, payload FROM audit_records WHERE idx = ?", index)
+        digest = sha256(cast("bytes", salt) + str(payload).encode()).digest()
+        self.run("UPDATE audit_records SET digest = ? WHERE idx = ?", digest, index)
+        (row,) = self.rows(f"SELECT {', '.join(HASHED)} FROM audit_records WHERE idx = ?", index)
+        lines = [value.hex() if isinstance(value, bytes) else str(value) for value in row]
+        leaf = leaf_hash("\n".join(["interlock-audit/2", *lines]).encode())
+        self.run("UPDATE audit_records SET leaf = ? WHERE idx = ?", leaf, index)
+        return leaf
+
     def rehash(self) -> None:
         """Compute every leaf and the tree's state again."""
         tree = CompactRange()
         last = b""
-        for index, body in self.rows("SELECT idx, body FROM audit_records ORDER BY idx"):
-            last = leaf_hash(str(body).encode())
+        for (index,) in self.rows("SELECT idx FROM audit_records ORDER BY idx"):
+            self.run("UPDATE audit_records SET prev = ? WHERE idx = ?", last[:16], index)
+            last = self.refit(cast("int", index))
             tree.append(last)
-            self.run("UPDATE audit_records SET leaf = ? WHERE idx = ?", last, index)
         self.run("UPDATE audit_state SET size = ?, nodes = ?, leaf = ?", tree.size, tree.to_bytes(), last)
 
 
 def edit_byte(database: Database) -> None:
     """One byte of record 3."""
-    database.run("UPDATE audit_records SET body = replace(body, 'ok', 'oK') WHERE idx = 3")
+    database.run("UPDATE audit_records SET payload = replace(payload, 'ok', 'oK') WHERE idx = 3")
 
 
 def edit_and_rehash_leaf(database: Database) -> None:
     """A field, and the hash of its record."""
-    database.run("UPDATE audit_records SET body = replace(body, 'user0', 'userX') WHERE idx = 2")
-    ((body,),) = database.rows("SELECT body FROM audit_records WHERE idx = 2")
-    database.run("UPDATE audit_records SET leaf = ? WHERE idx = 2", leaf_hash(str(body).encode()))
+    database.run("UPDATE audit_records SET payload = replace(payload, 'user0', 'userX') WHERE idx = 2")
+    database.refit(2)
 
 
 def delete(database: Database) -> None:
@@ -99,10 +114,9 @@ def insert_and_rehash_all(database: Database) -> None:
     """A record of one's own in the middle, all hashes fresh."""
     for (index,) in database.rows("SELECT idx FROM audit_records WHERE idx > 4 ORDER BY idx DESC"):
         database.run("UPDATE audit_records SET idx = idx + 1 WHERE idx = ?", index)
-    database.run(
-        "INSERT INTO audit_records SELECT 5, id || 'x', at, kind, ref, replace(body, 'user2', 'userX'), leaf "
-        "FROM audit_records WHERE idx = 4"
-    )
+    database.run("CREATE TEMP TABLE own AS SELECT * FROM audit_records WHERE idx = 4")
+    database.run("UPDATE own SET idx = 5, id = id || 'x', payload = replace(payload, 'user2', 'userX')")
+    database.run("INSERT INTO audit_records SELECT * FROM own")
     database.rehash()
 
 

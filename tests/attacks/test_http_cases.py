@@ -89,7 +89,7 @@ class Stage:
         """Send one request."""
         names = {name.lower() for name, _ in headers}
         lines = [f"{'GET' if body is None else 'POST'} {target} HTTP/1.1", "connection: close"]
-        lines += [] if "host" in names else ["host: gateway"]
+        lines += [] if "host" in names else ["host: localhost"]
         lines += [f"{name}: {value}" for name, value in headers]
         lines += [] if body is None else [f"content-length: {len(body)}"]
         return await self.send("\r\n".join(lines).encode("latin-1") + b"\r\n\r\n" + (body or b""))
@@ -98,7 +98,7 @@ class Stage:
         """A request with the valid key, as bytes."""
         lines = [
             "POST /v1/chat/completions HTTP/1.1",
-            "host: gateway",
+            "host: localhost",
             f"x-api-key: {self.key}",
             "connection: close",
             *headers,
@@ -199,7 +199,7 @@ def _requests(stage: Stage, case: Case) -> list[tuple[str, list[tuple[str, str]]
 
 async def _revoked(stage: Stage) -> None:
     """Use a key, have another process revoke it, and use it again on the same connection."""
-    request = f"GET /v1/models HTTP/1.1\r\nhost: x\r\nx-api-key: {stage.key}\r\n\r\n".encode()
+    request = f"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-api-key: {stage.key}\r\n\r\n".encode()
 
     async with connected(stage) as (reader, writer):
 
@@ -242,9 +242,11 @@ async def test_bytes_that_are_no_clean_request_harm_nobody(stage: Stage, case: C
             await stage.send(text.replace("{value}", value).encode("latin-1"))
     stage.spent_s = _spent(stage) - before
     stage.grown_mb = _memory(stage, most=True) - memory
-    assert (await talk(stage.gateway.port, b"GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"))[
-        0
-    ].status == 200
+    assert (
+        await talk(
+            stage.gateway.port, b"GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"
+        )
+    )[0].status == 200
     _judge(stage, case)
 
 
@@ -269,12 +271,12 @@ async def _endless_chunks(stage: Stage, case: Case) -> None:
 
 async def _large_head(stage: Stage, case: Case) -> None:
     size = cast("int", case["size"])
-    await stage.send(b"GET /v1/models HTTP/1.1\r\nhost: x\r\nx-large: ", b"a" * size, b"\r\n\r\n")
+    await stage.send(b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\nx-large: ", b"a" * size, b"\r\n\r\n")
 
 
 async def _many_headers(stage: Stage, case: Case) -> None:
     lines = b"".join(b"x-%d: 1\r\n" % number for number in range(cast("int", case["size"])))
-    await stage.send(b"GET /v1/models HTTP/1.1\r\nhost: x\r\n", lines, b"\r\n")
+    await stage.send(b"GET /v1/models HTTP/1.1\r\nhost: localhost\r\n", lines, b"\r\n")
 
 
 async def _slow_clients(stage: Stage, case: Case) -> None:
@@ -323,7 +325,7 @@ async def _leaves(stage: Stage, case: Case) -> None:
         await reader.readuntil(b"three")
     await stage.vendor.client_left.wait()
     stage.seen.add("upstream-closed")
-    head = f"GET /metrics HTTP/1.1\r\nhost: x\r\nx-api-key: {stage.key}\r\nconnection: close\r\n\r\n"
+    head = f"GET /metrics HTTP/1.1\r\nhost: localhost\r\nx-api-key: {stage.key}\r\nconnection: close\r\n\r\n"
     (metrics,) = await talk(stage.gateway.port, head.encode())
     used = re.findall(rb"^gen_ai_client_token_usage_sum\{[^}]*\} ([0-9.e+]+)$", metrics.body, re.MULTILINE)
     if used and all(float(count) > 0 for count in used):

@@ -8,13 +8,24 @@ import os
 import sys
 from collections.abc import Iterator
 
+import attacks
 import audit_append
+import audit_crash
+import audit_proofs
+import audit_tamper
 import cancel
 import conversion
 import gateway
+import hidden_secrets
+import limits
+import permissions
 import providers
+import quotas
+import retrieval
 import router_decide
 import startup
+import tool_prompt
+import tools_ready
 from figure import Figure
 
 
@@ -23,10 +34,22 @@ def figures(runs: int, *, full: bool) -> Iterator[Figure]:
     yield from startup.figures(runs)
     yield from router_decide.figures(runs)
     yield from audit_append.figures(full=full)
+    yield from audit_proofs.figures(full=full)
+    yield from audit_tamper.figures(full=full)
+    yield from audit_crash.figures(full=full)
+    yield from quotas.figures(full=full)
+    yield from limits.figures(full=full)
+    yield from hidden_secrets.figures(full=full)
+    yield from permissions.figures(full=full)
     yield from conversion.figures(runs, full=full)
+    yield from tools_ready.figures(runs, names=tuple(tools_ready.NAMES) if full else ("GitHub",))
     yield from gateway.figures(full=full)
     yield from cancel.figures(full=full)
     yield from providers.figures(runs)
+    yield from tool_prompt.figures()
+    if full:
+        yield from retrieval.figures()
+        yield from attacks.figures(full=True)
 
 
 def main() -> int:

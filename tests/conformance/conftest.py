@@ -22,6 +22,7 @@ from interlock_runtime import Runtime, Settings
 from interlock_runtime.settings import ModelSettings, ProviderKind, ProviderSettings
 
 from .clients import ChatClient, Client, MessagesClient, ResponsesClient
+from .peer import Peers, installed
 
 UPSTREAM_KEY = "sk-upstream-9c41b7d20e"
 """The key that every vendor wants of the gateway."""
@@ -107,3 +108,9 @@ def house(whole_house: House) -> House:
         vendor.forget()
         vendor.requests.clear()
     return whole_house
+
+
+@pytest.fixture(scope="session")
+def peers() -> Peers:
+    """The programs of others."""
+    return installed()
