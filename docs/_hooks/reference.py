@@ -40,7 +40,9 @@ def _type(hint: object) -> str:
     if get_origin(hint) is Literal:
         return " or ".join(f'`"{value}"`' for value in get_args(hint))
     if get_origin(hint) is tuple:
-        return "list of texts"
+        return "list of whole numbers" if get_args(hint)[0] is int else "list of texts"
+    if get_origin(hint) is dict:
+        return "texts by name"
     names: dict[object, str] = {str: "text", int: "whole number", float: "number", bool: "true or false"}
     options: tuple[object, ...] = get_args(hint) or (hint,)
     return ", ".join(names.get(option, str(option)) for option in options if option is not type(None))
@@ -48,7 +50,7 @@ def _type(hint: object) -> str:
 
 def _default(entry: "dataclasses.Field[object]") -> str:
     if entry.default is dataclasses.MISSING:
-        return "required"
+        return "required" if entry.default_factory is dataclasses.MISSING else "none"
     if entry.default in (None, "", ()):
         return "none"
     return f"`{str(entry.default).lower() if isinstance(entry.default, bool) else entry.default}`"
@@ -63,7 +65,9 @@ def configuration() -> Iterator[str]:
         "for configuration. Over it come variables `INTERLOCK_<SECTION>__<KEY>`, then options of the command "
         "line. An unknown key is an error that names the nearest known one."
     )
-    for name, table in settings.TABLES.items():
+    named = {f"{name}.NAME": table for name, table in settings.NAMED_TABLES.items()}
+    named |= {f"[{name}]": table for name, table in settings.LISTED_TABLES.items()}
+    for name, table in (settings.TABLES | named).items():
         yield f"\n## {name}\n"
         yield inspect.cleandoc(table.__doc__ or "")
         yield "\n| key | type | default | what it does |\n| --- | --- | --- | --- |"
