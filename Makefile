@@ -1,7 +1,7 @@
 # Every target runs on a fresh clone with git, make and Python 3.11 or newer, and asks nothing.
 # uv is brought into .uv/ when it is not on PATH; everything else goes into .venv/.
 
-.PHONY: help demo test e2e check bench lock docs serve clean
+.PHONY: help demo test e2e check bench nightly lock docs serve clean
 .DEFAULT_GOAL := help
 
 BIN := .venv/bin
@@ -15,6 +15,7 @@ demo: ## the main job on embedded defaults: no key, no account, under a minute
 
 test: ## every test of the parts and of the whole; COVERAGE=1 measures branches too
 	@.ci/install dev
+	@.ci/peers
 	@$(BIN)/python -m pytest -q $(if $(COVERAGE),--cov --cov-report=,)
 
 e2e: ## the browser tests of the console
@@ -27,6 +28,13 @@ check: ## all gates and tests, exactly as CI runs them; SECTIONS="lint gates" ru
 bench: ## measure start-up and throughput on this machine; FULL=1 for the whole sizes
 	@.ci/install dev
 	@INTERLOCK_BENCH_FULL=$(if $(FULL),1,0) $(BIN)/python tests/bench
+
+nightly: ## the long checks whole: 2,644 documents of npm, every operation of GitHub and Stripe, every strict tool
+	@.ci/install dev
+	@.ci/peers documents
+	@INTERLOCK_BENCH_NPM=build/npm/node_modules $(BIN)/python tests/bench/documents.py
+	@FULL=1 INTERLOCK_FULL=1 $(BIN)/python -m pytest -q packages/tools/tests/test_corpus.py \
+		tests/conformance/test_documents.py tests/conformance/test_strict_documents.py tests/conformance/test_round_trip.py
 
 lock: ## rewrite the pins, keeping those that fit; UPGRADE=1 takes the newest releases
 	@"$$(.ci/python)" .ci/pins.py write $(if $(UPGRADE),--upgrade,)
