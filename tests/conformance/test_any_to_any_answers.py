@@ -155,7 +155,8 @@ async def test_a_stream_tells_its_cost_with_its_usage(
     if client == "chat":
         asked["stream_options"] = {"include_usage": True}
     data = json.dumps(asked).encode()
-    head = f"POST {path} HTTP/1.1\r\nhost: gate\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n"
+    head += "content-type: application/json\r\n"
     head += f"authorization: Bearer {house.key}\r\ncontent-length: {len(data)}\r\n\r\n"
 
     (answer,) = await talk(int(house.address.rpartition(":")[2]), head.encode() + data)

@@ -80,6 +80,13 @@ def at(server: LoopbackServer, home: Path) -> HttpWitness:
     return HttpWitness(f"{server.url}/log", kept=FileWitness(home / WITNESS_FILE))
 
 
+def tamper(home: Path, statement: str) -> None:
+    """Change the witness's database from outside, in a thread: the log may be writing to it."""
+    with closing(sqlite3.connect(home / "witness.db", timeout=60)) as raw:
+        raw.execute(statement)
+        raw.commit()
+
+
 def opened(store: Store, home: Path, witness: Witness) -> AuditLog:
     """A log that shows the witness every commit."""
     return AuditLog(store, home=home, witness=witness, witness_interval_s=0.0)
@@ -278,9 +285,7 @@ async def test_a_witness_database_that_cannot_be_reached(
     log = opened(store, home, witness)
     await log.note("test.note", USER, {})
     await log.checkpoint()
-    with closing(sqlite3.connect(home / "witness.db")) as raw:
-        raw.execute("ALTER TABLE audit_sightings RENAME TO elsewhere")
-        raw.commit()
+    await asyncio.to_thread(tamper, home, "ALTER TABLE audit_sightings RENAME TO elsewhere")
     await log.note("test.note", USER, {})
     await log.aclose()
     assert "was not shown the log" in caplog.text
@@ -294,9 +299,7 @@ async def test_a_witness_database_that_was_emptied_is_not_begun_by_the_way(store
     log = opened(store, home, witness)
     await log.note("test.note", USER, {})
     await log.checkpoint()
-    with closing(sqlite3.connect(home / "witness.db")) as raw:
-        raw.execute("DELETE FROM audit_sightings")
-        raw.commit()
+    await asyncio.to_thread(tamper, home, "DELETE FROM audit_sightings")
     with pytest.raises(VerificationError, match="missing"):
         await log.checkpoint()
     assert [problem.kind for problem in (await log.verify()).problems] == [ProblemKind.WITNESS_MISSING]
