@@ -1,7 +1,7 @@
 """Crashes under the audit log: what was acknowledged, and what was lost of it.
 
 By itself: `python tests/bench/audit_crash.py`, with FULL=1 for 300 killed writers, 100 power cuts with torn
-writes and 50 killed database servers.
+writes and 50 killed database servers. What the writers say while their database is away goes to stderr.
 """
 
 import asyncio
