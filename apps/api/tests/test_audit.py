@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from interlock_core.jsontypes import JsonObject, as_array, as_number, as_object
+from interlock_runtime import KeyRequest
 from interlock_runtime.audit import AuditQuery
 
 if TYPE_CHECKING:
@@ -77,6 +78,22 @@ async def test_exports_and_proofs_are_checked_without_the_server(gate: "Gate", t
     assert (await gate.ask("GET", "/api/audit/records/rec_none/proof")).status == 404
     report = as_object(json.loads((await gate.ask("POST", "/api/audit/verify")).body))
     assert report["ok"] is True
+
+
+@pytest.mark.promise("A2")
+async def test_the_key_is_changed_by_those_who_may(gate: "Gate") -> None:
+    """The answer is the new key; the log is signed with it and holds; a reader may not."""
+    old = (await fetched(gate, "/api/audit/checkpoint"))["key"]
+    reader = await gate.runtime.access.create_key(KeyRequest(name="eve", user="eve", role="readonly"))
+    refused = await gate.ask("POST", "/api/audit/rotate-key", key=str(reader["key"]))
+    assert refused.status == 403
+    done = await gate.ask("POST", "/api/audit/rotate-key")
+    made = as_object(json.loads(done.body))
+    assert (done.status, made["old"]) == (200, old)
+    assert (await fetched(gate, "/api/audit/checkpoint"))["key"] == made["new"] != old
+    (said,) = as_array((await fetched(gate, "/api/audit?kind=audit.key"))["items"])
+    assert as_object(said)["record"] == made["record"]
+    assert (await gate.runtime.trail.verify())["ok"] is True
 
 
 @pytest.mark.promise("A4")

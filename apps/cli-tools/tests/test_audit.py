@@ -58,6 +58,33 @@ def test_a_proof_is_checked_offline_and_by_the_printed_verifier(used: "CommandLi
     assert used("audit", "prove", "99").code == 2
 
 
+@pytest.mark.promise("A2")
+def test_the_key_is_changed_and_the_old_one_leads_to_the_new(used: "CommandLine") -> None:
+    """Twice; third parties who have the first key follow an export, and a proof needs the newest."""
+    first = str(used("audit", "checkpoint", "--json").document["key"])
+    changed = used("audit", "rotate-key", "--json")
+    second = str(changed.document["new"])
+    assert (changed.code, changed.document) == (0, {"old": first, "new": second, "record": 6})
+    shown = used("audit", "rotate-key")
+    third = shown.out.strip()
+    assert len({first, second, third}) == 3
+    assert second in shown.err
+    assert "audit export" in shown.err
+    assert used("audit", "checkpoint", "--json").document["key"] == third
+    assert used("audit", "verify").code == 0
+    used.folder.joinpath("log").write_text(used("audit", "export").out, "utf-8")
+    used.folder.joinpath("check.py").write_text(used("audit", "verifier").out, "utf-8")
+    for key in (first, second, third):
+        command = [sys.executable, "-I", "check.py", "export", "log", "--key", key]
+        done = subprocess.run(command, cwd=used.folder, check=False, capture_output=True, encoding="utf-8")
+        assert (done.returncode, third in done.stdout) == (0, key != third)
+    proof = used.folder / "proof.json"
+    proof.write_text(used("audit", "prove", "1").out, "utf-8")
+    assert used("audit", "check-proof", str(proof), "--key", third).code == 0
+    refused = used("audit", "check-proof", str(proof), "--key", first)
+    assert (refused.code, third in refused.err) == (5, True)
+
+
 @pytest.mark.promise("A4")
 def test_erasing_is_said_first_and_then_done(used: "CommandLine") -> None:
     """The dry run changes nothing; afterwards the log still holds."""

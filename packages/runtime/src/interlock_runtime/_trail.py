@@ -96,6 +96,24 @@ class Trail:
         """The public key with which anyone checks this log's checkpoints."""
         return await self._log.verifier_key()
 
+    async def rotate_key(self, *, by: Principal | None = None) -> JsonObject:
+        """Let a new key sign the log from here on: the `old` key, the `new` one, the `record` that says so.
+
+        Args:
+            by: Who wants it; the local user when None.
+
+        Raises:
+            PermissionDeniedError: Who wants it may not.
+            AuditUnavailableError: It cannot be recorded, or the new key not be kept; the old one signs on.
+        """
+        who = by or await self._access.local()
+        self._access.require(who, "audit.write")
+        entry = await self._log.rotate_key(who)
+        # Read back from the record: of two who do it at once, each is told of the own change.
+        (record,) = await self._log.tail(1, after=entry.index - 1)
+        note = as_object(record.data.get("note"))
+        return {"old": note.get("old"), "new": note.get("new"), "record": entry.index}
+
     async def prove(self, record: str, *, since: str | None = None) -> str:
         """The proof of one record, as the text of a file.
 

@@ -340,3 +340,150 @@ async def test_a_log_without_a_checkpoint_has_no_export(store: Store) -> None:
     """There is nothing that it could be held against."""
     with pytest.raises(AuditUnavailableError, match="no signed checkpoint"):
         await lines(store)
+
+
+@dataclass(frozen=True)
+class Handed:
+    """An export of a log whose key was changed twice, its three keys, and a checkpoint of each."""
+
+    lines: list[str]
+    keys: list[str]
+    seen: list[str]
+    witness: str
+
+
+@pytest.fixture(scope="module")
+def handed(tmp_path_factory: pytest.TempPathFactory) -> Handed:
+    """A log that was signed by three keys, one after another."""
+    home = tmp_path_factory.mktemp("handed")
+    home.chmod(0o700)
+    return asyncio.run(hand_over(home))
+
+
+async def hand_over(home: Path) -> Handed:
+    """Write with each of three keys."""
+    store = await Store.open(f"sqlite:///{home / 'interlock.db'}", branches=[BRANCH])
+    log = AuditLog(store, home=home, witness=FileWitness(home / "audit.witness"), witness_interval_s=0.0)
+    keys, notes = list[str](), list[str]()
+    for turn in range(3):
+        if turn:
+            await log.rotate_key(WHO)
+        for number in range(3):
+            await log.note("test.note", WHO, {"number": number})
+        keys.append(await log.verifier_key())
+        notes.append(await log.checkpoint())
+    await log.aclose()
+    export = await lines(store)
+    await store.aclose()
+    return Handed(export, keys, notes, (home / "audit.witness").read_text())
+
+
+def found(export: list[str], keys: list[str], *seen: str) -> list[tuple[str, int | None]]:
+    """What the verifier finds, and where."""
+    judge = ExportCheck(keys, seen)
+    held = judge.run(f"{line}\n".encode() for line in export)
+    assert held == (not judge.problems)
+    return [(kind, record) for kind, record, _ in judge.problems]
+
+
+def rotations(export: list[str]) -> list[dict[str, str]]:
+    """What an export's head says of older keys."""
+    return cast("list[dict[str, str]]", json.loads(export[0])["rotations"])
+
+
+@pytest.mark.promise("A2")
+def test_an_older_key_leads_to_the_newest(handed: Handed) -> None:
+    """Whichever of the three is trusted, whatever was seen under any of them; a stranger's does not."""
+    stranger = str(SigningKey.fresh(handed.keys[0].partition("+")[0]).verifier)
+    assert len(set(handed.keys)) == 3
+    for trusted in ([], *([key] for key in handed.keys)):
+        assert found(handed.lines, trusted) == []
+        assert found(handed.lines, trusted, *handed.seen, handed.witness) == []
+    assert found(handed.lines, [stranger]) == [("checkpoint", None)]
+    assert found(handed.lines, [stranger, handed.keys[1]]) == []
+
+
+@pytest.mark.promise("A2")
+def test_no_change_of_the_key_can_be_left_out_or_made_up(handed: Handed) -> None:
+    """The chain is followed only along what each key signed itself, in the order of the log."""
+    head, chain = read(handed.lines[0]), rotations(handed.lines)
+    mine = [handed.keys[0]]
+    stranger = SigningKey.fresh(handed.keys[0].partition("+")[0])
+    root = Checkpoint.parse(
+        stranger.verifier.open(stranger.sign(handed.seen[2].rpartition("\n\n")[0] + "\n"))
+    )
+    own = {"checkpoint": stranger.sign(root.text()), "key": str(stranger.verifier)}
+    for wrong in (
+        [],
+        chain[:1],
+        chain[1:],
+        chain[::-1],
+        [*chain, chain[1]],
+        [chain[0], *chain],
+        [chain[0], own],
+        [chain[0] | {"key": chain[1]["key"]}, chain[1]],
+        [chain[0] | {"checkpoint": handed.seen[0]}, chain[1]],
+        [chain[0] | {"checkpoint": stranger.sign(root.text())}, chain[1]],
+        "none",
+        None,
+        7,
+        [7],
+    ):
+        changed = canonical(head | {"rotations": wrong})
+        assert found([changed, *handed.lines[1:]], mine), wrong
+        assert found([changed, *handed.lines[1:]], []), wrong
+
+
+@pytest.mark.promise("A2")
+def test_whoever_has_no_older_key_cannot_name_a_successor(handed: Handed) -> None:
+    """A log made anew in which an older key names a stranger is not believed by who trusts that key."""
+    stranger = SigningKey.fresh(handed.keys[0].partition("+")[0])
+    chain, mine = rotations(handed.lines), [handed.keys[0]]
+    records = [read(line) for line in handed.lines[1:5]]
+    assert header(records[3])["kind"] == "audit.key"
+    note = {"old": handed.keys[0], "new": str(stranger.verifier)}
+    payload = cast("dict[str, object]", records[3]["payload"]) | {"note": note}
+    digest = hashlib.sha256(base64.b64decode(str(records[3]["salt"])) + canonical(payload).encode())
+    records[3]["header"] = header(records[3]) | {"digest": digest.hexdigest()}
+    records[3]["payload"] = payload
+    head = cast("Line", json.loads(handed.lines[0]) | {"rotations": chain[:1]})
+    forged = forge(records, head, stranger)
+    assert ("rewritten", 0) in found(forged, mine)
+    signed = {"checkpoint": read(forged[0])["checkpoint"], "key": str(stranger.verifier)}
+    again = canonical(read(forged[0]) | {"rotations": [signed]})
+    assert found([again, *forged[1:]], mine) == [("checkpoint", None)]
+
+
+@pytest.mark.promise("A2")
+def test_every_changed_byte_of_what_older_keys_signed_is_found(handed: Handed) -> None:
+    """Exhaustively over the head, under the oldest key."""
+    line = handed.lines[0]
+    for place in range(len(line)):
+        changed = line[:place] + chr(ord(line[place]) ^ 1) + line[place + 1 :]
+        assert found([changed, *handed.lines[1:]], handed.keys[:1]), place
+
+
+def test_the_verifier_says_which_key_signs_now(handed: Handed, tmp_path: Path) -> None:
+    """After an export that an older key led through; a proof by itself leads nowhere, and says so."""
+    file = tmp_path / "log"
+    file.write_text("\n".join([*handed.lines, ""]), "utf-8")
+    command = [sys.executable, "-I", str(standalone.__file__), "export", str(file), "--key"]
+    for key, said in (
+        (handed.keys[0], f"It holds. Its key is {handed.keys[2]} now.\n"),
+        (handed.keys[2], "It holds.\n"),
+    ):
+        done = subprocess.run([*command, key], capture_output=True, encoding="utf-8", check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, said, "")
+
+
+async def test_an_export_during_which_records_come_holds(log: AuditLog, store: Store) -> None:
+    """The head and the records are of one moment; also when the key changes meanwhile."""
+    for number in range(3):
+        await log.note("test.note", WHO, {"number": number})
+    key, made = await log.verifier_key(), list[str]()
+    async for piece in AuditExport(store).lines("jsonl"):
+        made.append(piece)
+        await log.rotate_key(WHO)
+        await log.note("test.note", WHO, {})
+    assert found("".join(made).splitlines(), [key]) == []
+    assert found(await lines(store), [key]) == []

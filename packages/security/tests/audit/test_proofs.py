@@ -170,3 +170,16 @@ def test_the_verifier_is_one_short_file_that_stands_alone() -> None:
     assert "interlock_security" not in imported
     assert imported - {"cryptography"} <= set(__import__("sys").stdlib_module_names)
     assert text.count("\n") < 300
+
+
+async def test_a_proof_under_a_newer_key_says_which(log: AuditLog, store: Store) -> None:
+    """Whoever pinned the older one is told the newer one, to have it vouched for or to follow an export."""
+    await notes(log, 2)
+    old = await log.verifier_key()
+    await log.rotate_key(WHO)
+    proof = (await AuditProofs(store).prove("1")).encode()
+    new = await log.verifier_key()
+    with pytest.raises(NotProvenError, match="to which yours does not lead") as told:
+        check_proof(proof, [old])
+    assert new in str(told.value)
+    check_proof(proof, [old, new])

@@ -87,6 +87,14 @@ class Erased(Shown):
     dry_run: bool = Field(description="Nothing was erased.")
 
 
+class Rotated(Shown):
+    """A change of the key."""
+
+    old: str = Field(description="The key that signed until then, as `name+id+key`.")
+    new: str = Field(description="The key that signs from here on: give it to those who check the log.")
+    record: int = Field(description="Place of the record that names both, signed by the old one.")
+
+
 class Who:
     """Whose records; what is left away asks for nothing."""
 
@@ -206,6 +214,12 @@ async def prove_record(
 async def verify_audit(house: House) -> Report:
     """Read the whole log and say what is wrong with it."""
     return Report.model_validate(await house.trail.verify())
+
+
+@router.post("/rotate-key", dependencies=[needs("audit.write")], summary="Change the log's key")
+async def rotate_audit_key(caller: Caller, house: House) -> Rotated:
+    """Let a new key sign the log. Whoever holds the old one can follow a whole export to the new one."""
+    return Rotated.model_validate(await house.trail.rotate_key(by=caller))
 
 
 @router.post("/erase", dependencies=[needs("audit.write")], summary="Erase old data")

@@ -253,6 +253,29 @@ def checkpoint(options: Globals, begin: bool) -> None:
     with_runtime(options, action)
 
 
+@audit.command(
+    "rotate-key", epilog=examples("interlock audit rotate-key", "interlock audit rotate-key --json")
+)
+@click.pass_obj
+def rotate_key(options: Globals) -> None:
+    """Let a new key sign the log from here on, and print it. Nothing that was proved before is lost.
+
+    Give the new key to those who check the log, by another way than the proofs. With the old one they can
+    follow a whole export ('audit export') to it; a single proof needs the new one itself.
+    """
+
+    async def action(runtime: "Runtime", screen: "Screen") -> None:
+        done = await runtime.trail.rotate_key()
+        if screen.as_json:
+            screen.json(done)
+        screen.result(str(done["new"]))
+        screen.say(f"Record {done['record']} hands over from {done['old']}, which signs no more.")
+        screen.say("Give the new key to those who check this log, by another way than the proofs.")
+        screen.say("Until they have it, the old one leads through 'interlock audit export' to the new one.")
+
+    with_runtime(options, action)
+
+
 @audit.command("prove", epilog=examples("interlock audit prove 17 > proof.json"))
 @click.argument("record", metavar="ID")
 @click.option(

@@ -1,8 +1,9 @@
 """Records as they leave the log: whole and checkable, as JSON, or as a table for spreadsheets.
 
-A whole export as JSON Lines begins with a line that holds the signed checkpoint, so that `standalone.py`
-checks it without anything else. What is chosen by a query is no whole log, and has no such line: single
-records of it are proved by `prove`. Nothing is redacted here: that was done before it was stored.
+A whole export as JSON Lines begins with a line that holds the signed checkpoint, and the last one of each key
+that signed before, so that `standalone.py` checks it without anything else, from whichever key on. What is
+chosen by a query is no whole log, and has no such line: single records of it are proved by `prove`. Nothing
+is redacted here: that was done before it was stored.
 """
 
 import base64
@@ -13,8 +14,9 @@ from datetime import UTC, datetime
 from typing import Literal, TypeAlias
 
 from interlock_core.errors import AuditUnavailableError
-from interlock_core.jsontypes import JsonObject
+from interlock_core.jsontypes import Json, JsonObject
 from interlock_core.store import Row, Store
+from interlock_security.audit._chain import RETIRED
 from interlock_security.audit._record import HEADER_FIELDS, AuditRecord, canonical, digest_of, select
 from interlock_security.audit._search import AuditQuery, AuditSearch
 from interlock_security.audit.standalone import EXPORT
@@ -56,10 +58,12 @@ class AuditExport:
             StoreError: They cannot be read.
         """
         chosen = query or AuditQuery()
-        pages = self._whole() if chosen == AuditQuery() else self._chosen(chosen)
+        # One look at the state for the head and the records: what is appended meanwhile is in neither.
+        signed = await state(self._store) if chosen == AuditQuery() else None
+        pages = self._chosen(chosen) if signed is None else self._whole(signed[0])
         if form == "jsonl":
-            if chosen == AuditQuery():
-                yield await self._head()
+            if signed is not None:
+                yield await self._head(*signed)
             async for rows in pages:
                 yield "".join(f"{_line(row)}\n" for row in rows)
         elif form == "json":
@@ -75,13 +79,23 @@ class AuditExport:
             async for rows in pages:
                 yield _table([_cells(AuditRecord.of(row)) for row in rows])
 
-    async def _head(self) -> str:
-        size, note, verifier = await state(self._store)
-        facts: JsonObject = {"checkpoint": note, "format": EXPORT, "key": verifier, "records": size}
+    async def _head(self, size: int, note: str, verifier: str) -> str:
+        rows = await self._store.fetch_all(RETIRED)
+        rotations: list[Json] = [
+            {"checkpoint": str(last), "key": str(old)}
+            for place, old, last in rows
+            if isinstance(place, int) and place <= size
+        ]
+        facts: JsonObject = {
+            "checkpoint": note,
+            "format": EXPORT,
+            "key": verifier,
+            "records": size,
+            "rotations": rotations,
+        }
         return f"{canonical(facts)}\n"
 
-    async def _whole(self) -> AsyncGenerator[list[Row], None]:
-        size, _, _ = await state(self._store)
+    async def _whole(self, size: int) -> AsyncGenerator[list[Row], None]:
         start = 0
         while start < size:
             rows = await self._store.fetch_all(_ROWS, (start, size, _PAGE))

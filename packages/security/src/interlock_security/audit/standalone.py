@@ -3,13 +3,13 @@
     python standalone.py proof proof.json --key NAME+ID+KEY
     python standalone.py export log.jsonl --key NAME+ID+KEY --seen older-checkpoint --seen witness-file
 
-Without `--key` the keys inside the file are believed, which shows only that the file agrees with itself: get
-them another way. `--seen` is what you saw of the log before, a checkpoint or a witness file: only that shows
-that it was rolled back, or written anew by someone who has its key. Exit code 0: it holds; 5: it does not.
+Without `--key`, got another way, the keys in the file are believed: it then agrees with itself, no more. An
+export leads from an older key to the newest. `--seen` is what you saw of the log before, a checkpoint or a
+witness file: only that shows a log rolled back, or written anew with its key. Exit code 5: it does not hold.
 
 A log is a Merkle tree (RFC 6962) over headers of records: `interlock-audit/2` and the fields below, a line
 each, the last the SHA-256 of salt and payload, which may be erased where a later record says so. A checkpoint
-is a C2SP signed note: origin, size, root, Ed25519 signature.
+is a C2SP signed note: origin, size, root, signature; the last of a key ends in a record that names the next.
 """
 
 import argparse
@@ -18,7 +18,7 @@ import hashlib
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from functools import reduce
+from functools import partial, reduce
 from pathlib import Path
 from typing import NamedTuple, cast
 
@@ -28,6 +28,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 PROOF, EXPORT, HEADER = "interlock-audit-proof/1", "interlock-audit-export/1", "interlock-audit/2"
 NAMES = "index prev id at kind ref user agent key name outcome run trace team digest"
 FIELDS = tuple(NAMES.split(" "))
+canonical = partial(json.dumps, sort_keys=True, separators=(",", ":"), allow_nan=False)
+"""The one way in which JSON is written here."""
 
 
 class NotProvenError(Exception):
@@ -108,30 +110,38 @@ class ExportCheck:
     """A check of a whole export, line by line: against keys, and texts of what was seen before."""
 
     def __init__(self, keys: Sequence[str] = (), seen: Sequence[str] = ()) -> None:
-        self.problems: list[tuple[str, int | None, str]] = []
+        self.problems, self.signer = list[tuple[str, int | None, str]](), ""
         self._keys, self._seen, self._older = keys, seen, dict[int, set[bytes]]()
+        self._changes, self._missing = dict[int, dict[str, object]](), list[tuple[int, int]]()
         self._size, self._nodes, self._whole, self._prev = 0, list[bytes](), 0, ""
-        self._missing, self._said = list[list[int]](), list[tuple[int, int]]()
 
     def run(self, lines: Iterable[bytes]) -> bool:
         """Check it; whether it holds."""
-        rest = iter(lines)
         try:
-            head = _object(_exact(next(rest, b"")), "checkpoint", "format", "key", "records")
-            now = _opened(head, EXPORT, self._keys)
-            _need(head["records"] == now.size, "the export names another number than its checkpoint")
-            for text in self._seen:
-                kept = [line for line in text.splitlines() if line[:1] + line[-1:] == "{}"]
-                for note in [json.loads(line)["checkpoint"] for line in kept] or [text]:
-                    older = open_note(note, self._keys or [head["key"]])
-                    self._older.setdefault(older.size, set()).add(older.root)
-        except NotProvenError as error:
+            now = self._head(_exact(next(rest := iter(lines), b"")))
+            for line in rest:
+                self._line(line)
+            self._end(now)
+        except (NotProvenError, TypeError, ValueError, KeyError) as error:
             self._found("checkpoint", None, str(error))
-            return False
-        for line in rest:
-            self._line(line)
-        self._end(now)
         return not self.problems
+
+    def _head(self, value: object) -> Checkpoint:
+        head = _object(value, "checkpoint", "format", "key", "records", "rotations")
+        handed = [_object(item, "checkpoint", "key") for item in cast("list[object]", head["rotations"])]
+        signers = [*(item["key"] for item in handed), head["key"]]
+        now, self.signer = _opened(head, EXPORT, self._keys, signers), str(head["key"])
+        _need(head["records"] == now.size, "the export names another number than its checkpoint")
+        notes = [(item["checkpoint"], [item["key"]]) for item in handed]
+        for text in self._seen:
+            kept = [json.loads(line)["checkpoint"] for line in text.splitlines() if line[:1] == "{"]
+            notes += [(note, [*self._keys, *signers]) for note in kept or [text]]
+        for older in (seen := [open_note(note, keys) for note, keys in notes]):
+            self._older.setdefault(older.size, set()).add(older.root)
+        for last, old, new in zip(seen, signers, signers[1:], strict=False):
+            _need(last.size - 1 > max(self._changes, default=-1), "the changes of the key are out of order")
+            self._changes[last.size - 1] = {"old": old, "new": new}
+        return now
 
     def _line(self, line: bytes) -> None:
         self._compare()
@@ -144,7 +154,7 @@ class ExportCheck:
             elif header["prev"] != self._prev:
                 self._found("broken_chain", place, "the record before this one is not the one it names")
             self._note(str(header["kind"]), record["payload"], place)
-        except NotProvenError as error:
+        except (NotProvenError, TypeError, ValueError, KeyError) as error:
             self._found("edited", place, str(error))
             leaf = hashlib.sha256(line).digest()
         self._prev, node = leaf[:16].hex(), leaf
@@ -156,17 +166,16 @@ class ExportCheck:
     def _note(self, kind: str, payload: object, place: int) -> None:
         if payload is None and kind.startswith("audit."):
             self._found("erased", place, "the payload of a record about the log itself is gone")
-        elif payload is None and self._missing and self._missing[-1][1] == place:
-            self._missing[-1][1] = place + 1
+        elif self._changes.get(place) != (_object(payload).get("note") if kind == "audit.key" else None):
+            self._found("key_chain", place, "a change of the key is not the one that the old key signed")
         elif payload is None:
-            self._missing.append([place, place + 1])
+            start = self._missing.pop()[0] if self._missing[-1:] and self._missing[-1][1] == place else place
+            self._missing.append((start, place + 1))
         elif kind == "audit.erased":
-            for pair in cast("list[object]", _object(_object(payload).get("note")).get("ranges", [])):
-                match pair:
-                    case [int(first), int(last)]:
-                        self._said.append((first, min(last + 1, place)))
-                    case _:
-                        continue
+            for first, last in cast("list[list[int]]", _object(_object(payload).get("note"))["ranges"]):
+                before = [(start, min(end, int(first))) for start, end in self._missing]
+                behind = [(max(start, int(last) + 1), end) for start, end in self._missing]
+                self._missing = sorted((start, end) for start, end in before + behind if start < end)
 
     def _compare(self) -> None:
         roots = self._older.pop(self._size, None)
@@ -184,25 +193,14 @@ class ExportCheck:
             self._found("rewritten", self._whole, "the records together are not those that were signed")
         if self._older:
             self._found("rolled_back", self._size, f"{max(self._older)} records were seen before")
-        for rest, end in self._missing:
-            start = rest
-            for first, behind in sorted(self._said):
-                start = max(start, behind) if first <= start else start
-            if start < end:
-                self._found("erased", start, "a payload is gone, and no record says that it was erased")
+        for start, _ in self._missing:
+            self._found("erased", start, "a payload is gone, and no record says that it was erased")
 
     def _root(self) -> bytes:
-        nodes = self._nodes[::-1] or [hashlib.sha256(b"").digest()]
-        return reduce(lambda root, node: _node(node, root), nodes)
+        return reduce(lambda root, node: _node(node, root), self._nodes[::-1] or [hashlib.sha256().digest()])
 
     def _found(self, kind: str, record: int | None, detail: str) -> None:
-        if len(self.problems) < 100:
-            self.problems.append((kind, record, detail))
-
-
-def canonical(value: object) -> str:
-    """The one way in which JSON is written here."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        self.problems = [*self.problems, (kind, record, detail)][:100]
 
 
 def _node(left: bytes, right: bytes) -> bytes:
@@ -234,10 +232,11 @@ def _signed(line: str, text: str, key: str) -> bool:
     return mine
 
 
-def _opened(holder: dict[str, object], form: str, keys: Sequence[str]) -> Checkpoint:
-    _need(holder["format"] == form, f"this is no {form}")
-    _need(not keys or holder["key"] in keys, "it is signed with another key than yours")
-    return open_note(holder["checkpoint"], [holder["key"]])
+def _opened(it: dict[str, object], form: str, keys: Sequence[str], led: Sequence[object] = ()) -> Checkpoint:
+    _need(it["format"] == form, f"this is no {form}")
+    mine = not keys or any(key in keys for key in led or [it["key"]])
+    _need(mine, f"it is signed with another key than yours, to which yours does not lead: {it['key']!r}")
+    return open_note(it["checkpoint"], [it["key"]])
 
 
 def _need(true: bool, otherwise: str) -> None:
@@ -291,7 +290,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check.problems.append(("proof", None, str(error)))
     for kind, record, detail in check.problems:
         sys.stderr.write(f"{kind}: {'' if record is None else f'record {record}: '}{detail}\n")
-    sys.stdout.write("It does not hold.\n" if check.problems else f"{said}\n")
+    led = f" Its key is {check.signer} now." if given.key and check.signer not in ["", *given.key] else ""
+    sys.stdout.write("It does not hold.\n" if check.problems else f"{said}{led}\n")
     return 5 if check.problems else 0
 
 
