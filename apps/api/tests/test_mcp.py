@@ -9,10 +9,10 @@ from typing import Literal, TypeAlias
 
 import httpx2
 import pytest
-from mcp import Client
+from mcp import Client, MCPError
 from mcp.client import ClientRequestContext
 from mcp.client.streamable_http import streamable_http_client
-from mcp.types import ElicitRequestParams, ElicitResult, TextContent
+from mcp.types import ElicitRequestParams, ElicitResult
 
 from interlock_api import running, serve
 from interlock_api.testing import RawAnswer, talk
@@ -165,16 +165,16 @@ async def test_the_official_client_lists_and_calls(site: Site, github: GitHubSta
 
 
 async def test_a_key_that_may_only_read_sees_and_calls_only_that(site: Site) -> None:
-    """The principal of a call is that of the key."""
+    """The principal of a call is that of the key; what it may not use is told like what is not there."""
     made = await site.runtime.access.create_key(KeyRequest(name="reader", role="readonly"))
     async with site.client(key=str(made["key"])) as asked:
         names = {tool.name for tool in (await asked.list_tools()).tools}
         assert "github.issues_list" in names
         assert "github.issues_create" not in names
-        refused = await asked.call_tool("github.issues_create", arguments(title="x"))
-    assert refused.is_error
-    assert isinstance(refused.content[0], TextContent)
-    assert refused.content[0].text.startswith("Refused:")
+        with pytest.raises(MCPError, match="is not among those that were asked for"):
+            await asked.call_tool("github.issues_create", arguments(title="x"))
+    last = (await site.runtime.trail.tail(1))[0]
+    assert (last["kind"], last["name"]) == ("refused", "github.issues_create")
 
 
 @pytest.mark.parametrize("headers", [{"authorization": ""}, {"authorization": "Bearer ilk_nobody"}], ids=str)

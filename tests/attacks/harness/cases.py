@@ -57,6 +57,15 @@ def family(number: int) -> Family:
     return Family(number, str(content["family"]), str(content["reference"]), cases)
 
 
+def matrix(number: int) -> dict[str, list[str]]:
+    """The axes of a family's matrix, each with its values."""
+    (path,) = FAMILIES.glob(f"{number:02}-*.toml")
+    axes = as_object(as_object(cast("Json", tomllib.loads(path.read_text("utf-8"))))["axes"])
+    return {
+        name: [str(value) for value in values] for name, values in axes.items() if isinstance(values, list)
+    }
+
+
 def _case(entry: JsonObject) -> Case:
     return Case(
         id=str(entry["id"]),

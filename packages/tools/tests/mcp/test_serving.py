@@ -94,6 +94,21 @@ async def test_a_wrong_name_is_told_no_tool_that_the_visitor_may_not_use() -> No
     assert "notes.wipe" not in str(forbidden.value)
 
 
+async def test_a_call_that_is_never_permitted_is_answered_like_that_of_an_unknown_tool() -> None:
+    """The guard's reason is told only where it hangs on the call: on its arguments, or on what was heard."""
+    refusal = PermissionDeniedError("This test forbids here.now.")
+    told: list[str] = []
+    for specs in (SPECS, [spec for spec in SPECS if spec is not HERE]):
+        closed = house({"here.now": refusal}, specs=specs, permit=DenyPermit("here.now"))
+        async with client(closed) as asked:
+            with pytest.raises(MCPError) as refused:
+                await asked.call_tool("here.now", {})
+        told.append(str(refused.value))
+    assert told[0] == told[1]
+    async with client(house({"here.now": refusal})) as asked:
+        assert text_of(await asked.call_tool("here.now", {})) == "Refused: This test forbids here.now."
+
+
 async def test_permission_is_asked_for_the_agent_and_for_the_user() -> None:
     """A model decides on these calls."""
     open_house = house({"here.now": "noon"})

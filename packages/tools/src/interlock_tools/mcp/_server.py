@@ -8,7 +8,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import anyio
 from mcp import MCPError, ServerSession
@@ -37,6 +37,7 @@ from interlock_core.errors import (
     InvalidRequestError,
     NotFoundError,
     OperatorError,
+    PermissionDeniedError,
     RefusedError,
 )
 from interlock_core.ids import new_id
@@ -189,8 +190,7 @@ class ToolServer:
             name = params.name
             if visit.search and name == _CALL_TOOL.name:
                 name, arguments = _asked(arguments)
-            spec = await self._named(visit, name)
-            return await self._called(context, visit, spec, arguments, params)
+            return await self._answered(context, visit, name, arguments, params)
         except AskFirstError as asked:
             return asked.question
         except NotFoundError as error:
@@ -224,13 +224,39 @@ class ToolServer:
         found = next((spec for spec in specs if spec.name == name), None)
         found = found or next((spec for spec in specs if plain_name(spec.name) == name), None)
         if found is None:
-            known = [spec.name for spec in specs if self._may(visit, spec)]
-            raise NotFoundError(
-                f"The tool {name} is not among those that were asked for.",
-                field="name",
-                remedy=suggestion(name, known),
-            )
+            raise await self._unknown(visit, name)
         return found
+
+    async def _unknown(self, visit: Visit, name: str) -> NotFoundError:
+        """What is told of a name that means nothing to the visitor."""
+        return NotFoundError(
+            f"The tool {name} is not among those that were asked for.",
+            field="name",
+            remedy=suggestion(name, [spec.name for spec in await self._permitted(visit)]),
+        )
+
+    async def _answered(
+        self,
+        context: Context,
+        visit: Visit,
+        name: str,
+        arguments: JsonObject,
+        params: CallToolRequestParams,
+    ) -> CallToolResult:
+        """Call a tool by its name; one that the visitor may never use is told like one that is not there.
+
+        Raises:
+            NotFoundError: There is none, or none that the visitor may use, whatever the arguments.
+        """
+        spec = await self._named(visit, name)
+        try:
+            return await self._called(context, visit, spec, arguments, params)
+        except PermissionDeniedError as error:
+            # The guard has recorded the refusal. Its reason is told where it hangs on this very call.
+            bare = self._offer.permit.may(_call(replace(visit, taint=[]), spec))
+            if bare.allowed or bare.reason != error.message:
+                raise
+            raise await self._unknown(visit, name) from error
 
     async def _found(self, visit: Visit, arguments: JsonObject) -> CallToolResult:
         """The tools that fit a query, as a model needs them to call one."""
@@ -258,7 +284,8 @@ class ToolServer:
         call = _call(visit, spec, arguments)
         asked = ToolCall(id=call.id, name=spec.name, arguments=dump_json(arguments))
         approver = ClientApprover(context, answers=params.input_responses, state=params.request_state)
-        await context.session.report_progress(0.0, 1.0, f"{spec.name} is called")
+        if self._may(visit, spec):
+            await context.session.report_progress(0.0, 1.0, f"{spec.name} is called")
         untrusted = spec.untrusted  # also where an error is raised that may quote the other side
         try:
             with self._offer.asking(approver):
