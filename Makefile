@@ -35,6 +35,8 @@ nightly: ## the long checks whole: 2,644 documents of npm, every operation of Gi
 	@INTERLOCK_BENCH_NPM=build/npm/node_modules $(BIN)/python tests/bench/documents.py
 	@FULL=1 INTERLOCK_FULL=1 $(BIN)/python -m pytest -q packages/tools/tests/test_corpus.py \
 		tests/conformance/test_documents.py tests/conformance/test_strict_documents.py tests/conformance/test_round_trip.py
+	@.ci/uv run --quiet --isolated --exact --package interlock-security --extra kingfisher --extra presidio \
+		python tests/bench/scanners.py
 
 lock: ## rewrite the pins, keeping those that fit; UPGRADE=1 takes the newest releases
 	@"$$(.ci/python)" .ci/pins.py write $(if $(UPGRADE),--upgrade,)

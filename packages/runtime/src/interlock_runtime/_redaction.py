@@ -17,6 +17,8 @@ def detection(settings: "RedactionSettings") -> Detection:
         regions=settings.phone_regions,
         patterns=settings.patterns,
         allowed=frozenset(settings.allow),
+        scanners=settings.scanners,
+        presidio_model=settings.presidio_model,
     )
 
 

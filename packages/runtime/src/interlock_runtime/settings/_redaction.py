@@ -28,6 +28,21 @@ class RedactionSettings:
     allow: tuple[str, ...] = field(
         default=(), metadata={HELP: "Exact texts that are no secret, such as a public address of yours."}
     )
+    scanners: tuple[str, ...] = field(
+        default=(),
+        metadata={
+            HELP: (
+                "Scanners of other makers that look too: `kingfisher`, `presidio`; each is an extra of "
+                "`interlock-security`."
+            )
+        },
+    )
+    presidio_model: str = field(
+        default="",
+        metadata={
+            HELP: "An installed spaCy model for English, with which `presidio` finds people and places."
+        },
+    )
     toward_models: Literal["known", "shapes", "personal"] = field(
         default="known",
         metadata={

@@ -8,6 +8,8 @@ from interlock_core.errors import ConfigurationError
 from interlock_core.nearest import suggestion
 from interlock_security.redaction._matcher import Span, merged
 from interlock_security.redaction._personal import Phones, finders
+from interlock_security.redaction._quick import numbered_lines
+from interlock_security.redaction._scanners import scanner
 from interlock_security.redaction._shapes import shaped
 
 PERSONAL = ("card", "email", "iban", "ip", "national-id", "phone")
@@ -27,6 +29,8 @@ class Detection:
         regions: Countries whose phone numbers are known without a country code; empty for the usual ones.
         patterns: Own patterns (Python's regular expressions) by name.
         allowed: Exact texts that are never hidden by a shape, a kind or a pattern.
+        scanners: Scanners of other makers, of `SCANNERS`; each is an extra to install.
+        presidio_model: A spaCy model that is installed, with which Presidio finds people and places.
     """
 
     shapes: bool = True
@@ -34,6 +38,8 @@ class Detection:
     regions: tuple[str, ...] = ()
     patterns: Mapping[str, str] = field(default_factory=dict[str, str])
     allowed: frozenset[str] = frozenset()
+    scanners: tuple[str, ...] = ()
+    presidio_model: str = ""
 
 
 NOTHING = Detection(shapes=False, personal=())
@@ -47,10 +53,11 @@ class Detector:
         detection: What to look for.
 
     Raises:
-        ConfigurationError: A kind is not one, or a pattern is no regular expression.
+        ConfigurationError: A kind is not one, a pattern is no regular expression, or a scanner is not
+            installed.
     """
 
-    __slots__ = ("_allowed", "_finders", "_patterns", "_shapes")
+    __slots__ = ("_allowed", "_finders", "_others", "_patterns", "_shapes")
 
     def __init__(self, detection: Detection) -> None:
         known = finders()
@@ -66,13 +73,14 @@ class Detector:
             chosen["phone"] = Phones(detection.regions)
         self._shapes = detection.shapes
         self._finders = tuple(chosen.values())
+        self._others = tuple(scanner(name, model=detection.presidio_model) for name in detection.scanners)
         self._patterns = tuple(_pattern(name, text) for name, text in detection.patterns.items())
         self._allowed = detection.allowed
 
     @property
     def idle(self) -> bool:
         """Nothing is looked for."""
-        return not (self._shapes or self._finders or self._patterns)
+        return not (self._shapes or self._finders or self._others or self._patterns)
 
     def hide(self, text: str, *, before: str = "") -> str:
         """The text with everything that was found replaced.
@@ -92,6 +100,20 @@ class Detector:
             position = max(position, span.end)
         return "".join([*parts, text[position:]])
 
+    def suspects(self, text: str, shapes: bool) -> bool:
+        """Whether `find` could find anything in a text or a line of it: quick, and never wrong with a no.
+
+        Args:
+            text: The text.
+            shapes: Whether it holds the shape of a secret.
+        """
+        if self._others or (shapes and self._shapes):
+            return True
+        lines = numbered_lines(text) if self._finders else ()
+        return any(True for line in lines for find in self._finders for _ in find(line)) or any(
+            True for _ in self._own(text)
+        )
+
     def find(self, text: str) -> list[Span]:
         """Where what was found stands, in order, without overlaps."""
         return [] if self.idle else merged(self._spans(text))
@@ -107,8 +129,12 @@ class Detector:
     def _found(self, text: str) -> Iterator[Span]:
         if self._shapes:
             yield from shaped(text)
-        for find in self._finders:
+        for find in (*self._finders, *self._others):
             yield from find(text)
+        yield from self._own(text)
+
+    def _own(self, text: str) -> Iterator[Span]:
+        """What the operator's patterns find."""
         if self._patterns:
             start = 0
             for line in text.split("\n"):
