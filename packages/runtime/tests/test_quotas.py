@@ -3,7 +3,7 @@
 import json
 import sqlite3
 import time
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from pathlib import Path
 from typing import cast
 
@@ -30,10 +30,18 @@ from interlock_core.errors import (
     QuotaExceededError,
     StoreError,
 )
+from interlock_core.jsontypes import as_object
 from interlock_core.messages import user
+from interlock_core.testing import Answer, LoopbackServer
 from interlock_providers.testing import Failure, OpenAIChatServer, RawReply, Say
 from interlock_runtime import KeyRequest, Runtime, load_settings
-from interlock_runtime.settings import ModelSettings, PolicySettings, QuotaSettings, ToolSettings
+from interlock_runtime.settings import (
+    AlertSettings,
+    ModelSettings,
+    PolicySettings,
+    QuotaSettings,
+    ToolSettings,
+)
 
 from .conftest import MakeSettings
 
@@ -300,6 +308,54 @@ async def test_a_threshold_is_told_once_in_the_audit_log(make: MakeSettings) -> 
         notes = [row for row in await runtime.trail.tail(100) if row["kind"] == "quotas.alert"]
     assert len(notes) == 1
     assert "user:ada/day@50" in json.dumps(notes[0])
+
+
+@pytest.mark.promise("A8")
+async def test_a_threshold_is_told_once_to_whoever_is_told_of_alerts(
+    make: MakeSettings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To the webhook and the console, also where nothing is watched for; a restart tells nothing again."""
+    quota = QuotaSettings(scope="user", day_usd=1.0, ceiling_usd=0.3, thresholds=(50, 80))
+    async with LoopbackServer(lambda _: Answer()) as hook:
+        alerts = AlertSettings(enabled=False, webhook=f"{hook.url}/alerts", console=True)
+        for calls in (2, 1):
+            async with Runtime.open(make(quotas=(quota,), alerts=alerts)) as runtime:
+                for _ in range(calls):
+                    await runtime.provider.complete(*asked(ADA))
+    bodies_told = [as_object(json.loads(request.body)) for request in hook.requests]
+    assert [(told["kind"], as_object(told["data"])["percent"]) for told in bodies_told] == [
+        ("quota-threshold", 50),
+        ("quota-threshold", 80),
+    ]
+    assert [told["subject"] for told in bodies_told] == ["user:ada"] * 2
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("quota: ")]
+    assert lines == [f"quota: {told['message']}" for told in bodies_told]
+
+
+@pytest.mark.promise("A8")
+async def test_the_metric_of_quotas_shows_the_fullest_of_each_kind(make: MakeSettings) -> None:
+    """By scope and period alone: no user stands in it; what cannot be measured is left out."""
+    quotas = (
+        QuotaSettings(scope="user", day_usd=1.0, month_usd=6.0, ceiling_usd=0.3),
+        QuotaSettings(scope="team", name="core", month_usd=3.0),
+        QuotaSettings(scope="organisation", name="none", day_usd=0.0),
+    )
+    bob = Principal(user="bob", roles=ADA.roles, team="core")
+    async with Runtime.open(make(quotas=quotas)) as runtime:
+        for principal in (ADA, ADA, bob):
+            await runtime.provider.complete(*asked(principal))
+        shown = [line for line in (await runtime.records.prometheus()).splitlines() if "quota_used" in line]
+        assert shown == [
+            "# HELP interlock_quota_used_ratio Spent and reserved part of the quota that is used most.",
+            "# TYPE interlock_quota_used_ratio gauge",
+            'interlock_quota_used_ratio{period="day",scope="user"} 0.6',
+            'interlock_quota_used_ratio{period="month",scope="team"} 0.3',
+            'interlock_quota_used_ratio{period="month",scope="user"} 0.1',
+        ]
+        await runtime.quotas.set(QuotaSettings(scope="user", name="eve", day_usd=0.5))
+        with closing(sqlite3.connect(runtime.settings.home / "interlock.db")) as raw:
+            raw.execute("DROP TABLE quotas_accounts")
+        assert "quota_used" not in await runtime.records.prometheus()
 
 
 def test_a_wrong_quota_is_refused_with_its_line(tmp_path: Path) -> None:

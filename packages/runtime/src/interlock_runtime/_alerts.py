@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from interlock_core import Call, Guard, JsonObject, Notifier, SecretStore
+from interlock_core import Call, Event, Guard, JsonObject, Notifier, SecretStore
 from interlock_core.errors import ConfigurationError
 from interlock_core.http import Egress, HttpClient, origin_of
 from interlock_core.store import Store
@@ -59,6 +59,7 @@ class Alerts:
         self._audit = audit
         self._secrets = secrets
         self._client: HttpClient | None = None
+        self._notifiers: Sequence[Notifier] = ()
         self._desk = AlertDesk(store)
         self.guards: tuple[Guard, ...] = ()
         self.keys: KeyWatch | None = None
@@ -70,11 +71,12 @@ class Alerts:
             ConfigurationError: The webhook's address cannot be had, or is none.
         """
         wanted = self._settings.alerts
+        self._notifiers = await self._made_notifiers()
         self._desk = AlertDesk(
             self._store,
             rules=rules_of(wanted),
             record=self._audit,
-            notifiers=await self._notifiers(),
+            notifiers=self._notifiers,
             clock=self._store.clock,
         )
         if wanted.enabled:
@@ -85,6 +87,11 @@ class Alerts:
         """A call named what is not there, or was not offered, so that no guard saw it."""
         if self.guards:
             self._desk.observe(seen_call(call, Sight.UNKNOWN, self._desk.now()))
+
+    async def notify(self, event: Event) -> None:
+        """Tell whoever is told of suspicions of something else, such as a quota's threshold."""
+        for notifier in self._notifiers:
+            await notifier.notify(event)
 
     async def page(self, limit: int = 50, *, after: str | None = None) -> AlertsPage:
         """Alerts, the newest first.
@@ -122,7 +129,7 @@ class Alerts:
         if self._client is not None:
             await self._client.aclose()
 
-    async def _notifiers(self) -> list[Notifier]:
+    async def _made_notifiers(self) -> list[Notifier]:
         wanted, found = self._settings.alerts, list[Notifier]()
         if wanted.console:
             found.append(StreamNotifier(sys.stderr))

@@ -34,7 +34,7 @@ from interlock_runtime._guarded import GuardedProvider
 from interlock_runtime._limiting import Limits
 from interlock_runtime._models import DeclaredProvider, Models, ProviderMaking, declared_providers
 from interlock_runtime._pins import StoredPins
-from interlock_runtime._quotas import QuotaDesk
+from interlock_runtime._quotas import USED_RATIO, QuotaDesk
 from interlock_runtime._records import Records
 from interlock_runtime._redaction import detection
 from interlock_runtime._tools import ToolGuards, Tools
@@ -225,9 +225,12 @@ async def _opened_watch(ground: _Ground, credentials: Credentials) -> _Watch:
     )
     await limits.open(records.collector)
     stack.push_async_callback(limits.aclose)
-    quotas = QuotaDesk(settings, store=ground.store, audit=ground.audit, access=ground.access)
+    quotas = QuotaDesk(
+        settings, store=ground.store, audit=ground.audit, access=ground.access, notifier=alerts
+    )
     stack.push_async_callback(quotas.aclose)
     await quotas.open()
+    records.measure(USED_RATIO, quotas.used)
     return _Watch(alerts=alerts, records=records, limits=limits, quotas=quotas)
 
 

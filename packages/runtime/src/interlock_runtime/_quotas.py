@@ -1,6 +1,6 @@
 """The quotas of the settings and of the store, around providers and tools, and what faces ask of them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from interlock_core import Guard, JsonObject, Money, Notifier, Principal, Provider
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from interlock_security import AuditLog
 
 _HEADER = "[[quotas]]"
+
+USED_RATIO = "interlock_quota_used_ratio"
+"""Name of the metric of how far quotas are used."""
 
 
 class QuotaDesk:
@@ -151,6 +154,18 @@ class QuotaDesk:
         place = (_scope(limit[0]), limit[1], Period(limit[2]))
         made = await self._quotas.override(place, Money.usd(usd), reason=reason, until=until, by=principal)
         return made.as_json()
+
+    async def used(self) -> Mapping[tuple[tuple[str, str], ...], float]:
+        """The used part of the limit that is used most, by the labels `period` and `scope`.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        highest = await self._quotas.used()
+        return {
+            (("period", period.value), ("scope", scope.value)): round(ratio, 6)
+            for (scope, period), ratio in highest.items()
+        }
 
     async def told(self) -> None:
         """Wait until every threshold that was reached so far is told."""

@@ -21,7 +21,7 @@ from interlock_core.errors import (
     UpstreamError,
     UpstreamTimeoutError,
 )
-from interlock_core.jsontypes import JsonObject
+from interlock_core.jsontypes import JsonObject, as_object
 from interlock_core.messages import Audio, File, Image, Message, user
 from interlock_core.models import ModelInfo, Price
 from interlock_core.money import Money
@@ -93,6 +93,7 @@ class Log:
 
     def __init__(self) -> None:
         self.alerts: list[JsonObject] = []
+        self.told: list[JsonObject] = []
 
     @asynccontextmanager
     async def change(self, name: str, by: Principal, data: JsonObject) -> AsyncGenerator[None, None]:
@@ -105,7 +106,7 @@ class Log:
 
     async def notify(self, event: Event) -> None:
         """Take a note of an event."""
-        self.alerts.append(event.data)
+        self.told.append(event.data)
 
 
 def made(store: Store, *quotas: Quota, log: Log | None = None) -> Quotas:
@@ -199,9 +200,17 @@ async def test_thresholds_and_overruns_are_told_to_log_and_people(store: Store) 
     assert (await quotas.settle(hold, Money(600))).verdict is Verdict.ABOVE
     await quotas.settled()
     kinds = sorted((str(alert["kind"]), str(alert["alert"])) for alert in log.alerts)
-    assert kinds == [("overrun", f"overrun:{hold.id}")] * 2 + [("threshold", "user:ada/day@50")] * 2
+    assert kinds == [("overrun", f"overrun:{hold.id}"), ("threshold", "user:ada/day@50")]
+    told = sorted((as_object(event["alert"]) for event in log.told), key=lambda alert: str(alert["kind"]))
+    assert [(alert["kind"], alert["subject"]) for alert in told] == [
+        ("quota-overrun", None),
+        ("quota-threshold", "user:ada"),
+    ]
+    assert as_object(told[1]["data"])["percent"] == 50
+    assert str(told[1]["id"]).startswith("user:ada/day@50/")
     (usage,) = await quotas.usage(scope=Scope.USER, name="ada")
     assert (usage.spent, usage.excess) == (600, 500)
+    assert await quotas.used() == {(Scope.USER, Period.DAY): 0.6}
     await quotas.aclose()
 
 

@@ -53,7 +53,7 @@ HELP: Final[Mapping[str, str]] = {
     "interlock_route_decisions_total": "Decisions of the router that were carried out.",
     "interlock_refusals_total": "Calls that a rule refused, by reason.",
     "interlock_audit_appends_total": "Records appended to the audit log.",
-    "interlock_quota_used_ratio": "Spent and reserved part of a quota.",
+    "interlock_quota_used_ratio": "Spent and reserved part of the quota that is used most.",
     "interlock_breaker_state": "0 closed, 1 half-open, 2 open.",
     "interlock_metrics_store_up": "Whether the store of metrics could be read.",
     "interlock_metrics_dropped_total": "Calls whose counts were given up while the store was away.",

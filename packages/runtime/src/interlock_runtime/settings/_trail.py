@@ -24,7 +24,10 @@ class RetentionSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertSettings:
-    """`[alerts]`: suspicion alerts. Each is in the log and in the audit log, and told once."""
+    """`[alerts]`: suspicion alerts. Each is in the log and in the audit log, and told once.
+
+    Thresholds of quotas go to the same webhook and console, also where nothing is watched for.
+    """
 
     enabled: bool = field(default=True, metadata={HELP: "Watch for what looks suspicious."})
     webhook: str = field(

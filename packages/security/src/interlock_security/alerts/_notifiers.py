@@ -30,10 +30,11 @@ class StreamNotifier:
 
     async def notify(self, event: Event) -> None:
         """Write one line; a stream that is closed is no failure."""
-        message = str(as_object(event.data.get("alert")).get("message"))
-        shown = "".join(char if char.isprintable() else "\ufffd" for char in message)
+        alert = as_object(event.data.get("alert"))
+        word = "quota" if str(alert.get("kind")).startswith("quota-") else "suspicious"
+        shown = "".join(char if char.isprintable() else "\ufffd" for char in str(alert.get("message")))
         try:
-            self._stream.write(f"suspicious: {shown}\n")
+            self._stream.write(f"{word}: {shown}\n")
             self._stream.flush()
         except (OSError, ValueError):
             _logger.exception("an alert could not be written")

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -40,12 +40,14 @@ from interlock_security.quotas._model import (
 )
 from interlock_security.quotas._periods import Period, span
 from interlock_security.quotas._rows import sheet_of
+from interlock_security.quotas._words import alert_json, told_json
 
 _ACCOUNTS = (
     "SELECT id, scope, name, span, spent, held, excess, alerted FROM quotas_accounts WHERE span IN (?, ?)"
     " ORDER BY id LIMIT ?"
 )
 _MOST_USAGE = 10_000
+_AT_ONCE = 200
 _LONGEST_S = 10 * 366 * 86_400
 _SYSTEM = Principal(user="system")
 
@@ -211,19 +213,27 @@ class Quotas:
         """
         rules = await self._book.rules()
         at = self._store.clock.now()
-        found: dict[str, Usage] = {}
-        for limit in await self._wanted(rules, at, scope, name):
-            found[limit.account.id] = Usage(limit)
-        for sheet in [sheet_of(row) for row in await self._sheets(rules, at)]:
-            account = sheet.account
-            if scope not in {None, account.scope} or name not in {None, account.name}:
-                continue
-            limit = (await self._book.limits_of([account])).get(account)
-            if limit is not None:
-                found[account.id] = Usage(limit, sheet.spent, sheet.held, sheet.excess)
-        told = [await self._told(rules, usage, at) for usage in found.values()]
+        found = await self._usages(rules, at, scope, name)
+        told = [await self._told(rules, usage, at) for usage in found]
         order = list(Scope)
         return sorted(told, key=lambda one: (order.index(one.limit.account.scope), one.limit.account.id))
+
+    async def used(self) -> Mapping[tuple[Scope, Period], float]:
+        """The part that is spent or set aside of the limit that is used most, for each scope and period.
+
+        A limit of nothing has no part.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        highest: dict[tuple[Scope, Period], float] = {}
+        for usage in await self._usages(await self._book.rules(), self._store.clock.now()):
+            account, bound = usage.limit.account, usage.limit.micro_usd
+            if bound:
+                ratio = (usage.spent + usage.held) / bound
+                whose = (account.scope, account.period)
+                highest[whose] = max(ratio, highest.get(whose, 0.0))
+        return highest
 
     async def charged(self, limit: int = 100) -> Sequence[JsonObject]:
         """The reservations that were charged because their process died, oldest first.
@@ -362,6 +372,29 @@ class Quotas:
             retry_after=float(math.ceil(max(waits))),
         )
 
+    async def _usages(
+        self, rules: Rules, at: float, scope: Scope | None = None, name: str | None = None
+    ) -> Sequence[Usage]:
+        """How far each limit is used, in no order."""
+        found: dict[str, Usage] = {}
+        for limit in await self._wanted(rules, at, scope, name):
+            found[limit.account.id] = Usage(limit)
+        rows = await self._sheets(rules, at)
+        for start in range(0, len(rows), _AT_ONCE):
+            sheets = [
+                sheet
+                for sheet in map(sheet_of, rows[start : start + _AT_ONCE])
+                if scope in {None, sheet.account.scope} and name in {None, sheet.account.name}
+            ]
+            limits = await self._book.limits_of([sheet.account for sheet in sheets])
+            for sheet in sheets:
+                limit = limits.get(sheet.account)
+                if limit is not None:
+                    found[sheet.account.id] = Usage(limit, sheet.spent, sheet.held, sheet.excess)
+            # There may be thousands: calls under way go on in between.
+            await asyncio.sleep(0)
+        return list(found.values())
+
     async def _wanted(self, rules: Rules, at: float, scope: Scope | None, name: str | None) -> list[Limit]:
         """The limits that are shown even when nothing was spent: those with a name."""
         named = [
@@ -402,7 +435,7 @@ class Quotas:
             task.add_done_callback(self._tasks.discard)
 
     async def _tell(self, alert: Alert) -> None:
-        data = _alert_json(alert)
+        data = alert_json(alert)
         _logger.warning("%s", data["message"])
         if self._notes is not None:
             try:
@@ -411,7 +444,8 @@ class Quotas:
                 _logger.warning("an alert is not in the audit log: %s", error)
         if self._notifier is not None:
             at = self._store.clock.now()
-            await self._notifier.notify(Event(kind=EventKind.WARNING, run="", at=at, data=data))
+            told: JsonObject = {"alert": told_json(alert, data, at)}
+            await self._notifier.notify(Event(kind=EventKind.WARNING, run="", at=at, data=told))
 
 
 def _check_override(bound: Money, reason: str, until: float, now: float) -> None:
@@ -431,31 +465,6 @@ def _sentence(short: Shortage) -> str:
         f"the {account.period} quota of {account.scope} {account.name} is {Money(short.limit.micro_usd)} and "
         f"{Money(max(short.left, 0))} of it is left"
     )
-
-
-def _alert_json(alert: Alert) -> JsonObject:
-    account = alert.account
-    if account is None:
-        return {
-            "alert": alert.title,
-            "kind": "overrun",
-            "reservation": alert.reservation,
-            "reserved_usd": Money(alert.bound).as_usd,
-            "cost_usd": Money(alert.cost).as_usd,
-            "message": f"A call cost {Money(alert.cost)}; {Money(alert.bound)} had been set aside for it.",
-        }
-    return {
-        "alert": alert.title,
-        "kind": "threshold",
-        "scope": account.scope.value,
-        "name": account.name,
-        "span": account.span,
-        "percent": alert.percent,
-        "spent_usd": Money(alert.spent).as_usd,
-        "limit_usd": Money(alert.bound).as_usd,
-        "message": f"{account.scope} {account.name} spent {Money(alert.spent)} of {Money(alert.bound)} "
-        f"({alert.percent} %) for {account.span}.",
-    }
 
 
 def _charged_json(held: Held) -> JsonObject:
