@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from interlock_api.manage._frame import ManagedRoute, PagingQuery, area, needs, signed_in
 from interlock_api.testing import RawAnswer
 from interlock_core.errors import InvalidRequestError
-from interlock_core.jsontypes import JsonObject, as_object, parse_json
+from interlock_core.jsontypes import JsonObject, as_array, as_object, parse_json
+from interlock_runtime import KeyRequest
 
 if TYPE_CHECKING:
     from .conftest import Gate, MakeGate
@@ -47,6 +48,47 @@ async def test_the_interface_describes_itself_as_openapi_3_1(gate: "Gate") -> No
     for name, schema in as_object(as_object(found["components"])["schemas"]).items():
         for field, entry in as_object(as_object(schema).get("properties")).items():
             assert as_object(entry).get("description"), f"{name}.{field} has no description"
+
+
+@pytest.mark.promise("G3")
+async def test_a_parameter_that_nobody_knows_is_refused_with_the_nearest(gate: "Gate") -> None:
+    """A filter that is written wrong would otherwise show everything, or change what was not meant."""
+    for path, field, remedy in (
+        ("/api/audit?usr=eve", "usr", "Did you mean user?"),
+        ("/api/audit?user=eve&Limit=5", "Limit", "Did you mean limit?"),
+        ("/api/audit/export?fromat=csv", "fromat", "Did you mean format?"),
+        ("/api/keys?cursr=x", "cursr", "Did you mean cursor?"),
+        ("/api/keys?zzz", "zzz", "Known: cursor, limit."),
+        ("/api/session?verbose=1", "verbose", "This takes no parameters: leave it out."),
+    ):
+        answer = await gate.ask("GET", path)
+        found = told(answer)
+        assert (answer.status, found["field"], found["remedy"]) == (400, field, remedy), path
+        assert (found["code"], repr(field) in str(found["detail"])) == ("invalid_request", True)
+    assert (await gate.ask("POST", "/api/audit/verify?deep=1")).status == 400
+    assert (await gate.ask("GET", "/api/audit?user=eve&limit=5")).status == 200
+    assert (await gate.ask("GET", "/api/approvals?all=true")).status == 200
+    assert (await gate.ask("GET", "/api/audit?usr=eve", key="ilk_none")).status == 401
+
+
+async def test_who_may_not_ask_is_not_told_of_parameters(gate: "Gate") -> None:
+    """Rights come first."""
+    reader = await gate.runtime.access.create_key(KeyRequest(name="eve", user="eve", role="readonly"))
+    assert (await gate.ask("POST", "/api/audit/erase?x=1", key=str(reader["key"]))).status == 403
+
+
+@pytest.mark.promise("G3")
+async def test_every_parameter_that_is_described_is_known(gate: "Gate") -> None:
+    """None of them is refused as unknown."""
+    found = told(await gate.ask("GET", "/openapi.json"))
+    asked = 0
+    for path, entry in as_object(found["paths"]).items():
+        for parameter in map(as_object, as_array(as_object(as_object(entry).get("get")).get("parameters"))):
+            if parameter["in"] == "query":
+                asked += 1
+                answer = await gate.ask("GET", f"{path}?{parameter['name']}=1")
+                assert "There is no parameter" not in answer.body.decode(), (path, parameter["name"])
+    assert asked > 20
 
 
 async def test_a_key_says_whom_it_stands_for(gate: "Gate") -> None:

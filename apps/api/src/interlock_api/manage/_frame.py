@@ -4,17 +4,19 @@ The rules, in this order, for every route:
 
 1. The caller is whom the gateway authenticated. Without one, nothing is answered.
 2. The caller's rights are checked against what the matched route needs, before the body is looked at.
-3. The body is JSON of bounded depth, without a field twice and without a field that nobody knows; there is
+3. No parameter of the query is one that nobody knows: a filter that is written wrong must not show all.
+4. The body is JSON of bounded depth, without a field twice and without a field that nobody knows; there is
    none where none is taken.
 """
 
 import base64
 import binascii
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, TypeAlias, TypeVar, cast
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.dependencies.models import Dependant
 from fastapi.params import Depends as DependsOn
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -23,11 +25,13 @@ from interlock_api._managed import PRINCIPAL
 from interlock_api.manage._body import CheckedRequest, read_json
 from interlock_core import Principal
 from interlock_core.errors import InvalidRequestError, PermissionDeniedError, UnauthenticatedError
+from interlock_core.nearest import suggestion
 from interlock_runtime import Runtime
 
 _MOST_ITEMS = 500
 _ITEMS = 50
 _MOST_CURSOR = 1_024
+_SHOWN = 80
 
 Item = TypeVar("Item")
 
@@ -105,15 +109,33 @@ class ManagedRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[None, None, Response]]:
         """The handler with the check around it."""
         handler, need = super().get_route_handler(), need_of(self)
+        known = frozenset(_parameters(self.dependant))
 
         async def checked(request: Request) -> Response:
             await need(request)
+            _check_query(request, known)
             read = await read_json(request)
             if read is not None and self.body_field is None:
                 raise InvalidRequestError("This takes no body.", field="body", remedy="Leave it out.")
             return await handler(CheckedRequest(request, read))
 
         return checked
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    """The names of the parameters of the query that a route, and what it depends on, take."""
+    for field in dependant.query_params:
+        yield field.alias
+    for inner in dependant.dependencies:
+        yield from _parameters(inner)
+
+
+def _check_query(request: Request, known: Collection[str]) -> None:
+    for name in request.query_params:
+        if name not in known:
+            remedy = suggestion(name, known) if known else "This takes no parameters: leave it out."
+            shown = name[:_SHOWN]
+            raise InvalidRequestError(f"There is no parameter {shown!r} here.", field=shown, remedy=remedy)
 
 
 def need_of(route: APIRoute) -> Need:
