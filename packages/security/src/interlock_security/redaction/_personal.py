@@ -15,7 +15,7 @@ from ipaddress import AddressValueError, IPv4Address, IPv6Address, IPv6Network
 from interlock_security.redaction._matcher import Span
 from interlock_security.redaction._national import luhn, national_ids, near
 
-_LOCAL = re.compile(r"(?<![^\W_])[\w.!#$%&'*+/=?^`{|}~-]{1,64}$")
+_LOCAL = re.compile(r"(?<![^\W_])[\w.!#$%&'*+/=?^`{|}~-]{1,64}\Z")
 _DOMAIN = re.compile(
     r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,24})(?![\w@])"
 )

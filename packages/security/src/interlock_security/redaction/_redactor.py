@@ -1,20 +1,24 @@
 """Hides known secrets everywhere, and toward stores also what only looks like a secret or a person's data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 
-from interlock_core.jsontypes import Json
+from interlock_core.jsontypes import Json, JsonObject
 from interlock_core.protocols import Audience, StreamRedactor
 from interlock_core.secret import Secret
 from interlock_security.redaction._detect import NOTHING, Detection, Detector
 from interlock_security.redaction._encodings import forms
-from interlock_security.redaction._fields import HIDDEN, hide_fields, is_secret_name, may_hold_fields
+from interlock_security.redaction._fields import HIDDEN, hide_fields, is_secret_name
 from interlock_security.redaction._matcher import Matcher, Span, merged
 from interlock_security.redaction._pem import hide_private_keys
+from interlock_security.redaction._quick import glance
 
 _MAX_TIERS = 6
 _MAX_DEPTH = 64
 _MIN_DIGITS = 6
 _MAX_BITS = 4096
+_SHORT = 80
+_MOST_CLEAN = 8_192
 
 
 class KnownSecretRedactor:
@@ -33,11 +37,11 @@ class KnownSecretRedactor:
         ConfigurationError: A kind that `detection` names is not one, or a pattern is no regular expression.
     """
 
-    __slots__ = ("_detector", "_fresh", "_ignored", "_tiers")
+    __slots__ = ("_detector", "_fresh", "_ignored", "_known")
 
     def __init__(self, secrets: Iterable[Secret] = (), *, detection: Detection = NOTHING) -> None:
         self._detector = Detector(detection)
-        self._tiers: list[Matcher] = []
+        self._known: tuple[tuple[Matcher, ...], _Clean] = ((), _Clean())
         self._fresh: dict[str, str] = {}
         self._ignored: set[str] = set()
         for secret in secrets:
@@ -54,7 +58,7 @@ class KnownSecretRedactor:
         if not texts:
             self._ignored.add(secret.name)
         marker = f"[redacted:{secret.name}]"
-        known = [tier.names for tier in self._tiers]
+        known = [tier.names for tier in self._known[0]]
         for text in texts:
             if not any(text in names for names in known):
                 self._fresh.setdefault(text, marker)
@@ -70,20 +74,34 @@ class KnownSecretRedactor:
         A value in which nothing is hidden comes back as it is.
         """
         stores = toward is Audience.STORE
-        walk = _Walk()
-        if walk.over(value, _MAX_DEPTH) and not self._touches(walk, stores):
-            return value
-        return _rebuilt(value, lambda text, name: self._member(text, name, toward), stores, _MAX_DEPTH)
-
-    def _touches(self, walk: "_Walk", stores: bool) -> bool:
-        """Whether anything is to be hidden: one scan of all texts together."""
-        everything = "\n".join([*walk.keys, *walk.texts])
-        if any(tier.find(everything) for tier in self._matchers()):
-            return True
+        matchers, clean = self._current()
         if not stores:
-            return False
-        found = any(map(is_secret_name, walk.keys)) or may_hold_fields(everything)
-        return found or "PRIVATE KEY" in everything or bool(self._detector.find(everything))
+            clean = _Clean()
+        walk = _Walk(clean.texts)
+        if walk.over(value, _MAX_DEPTH) and not self._touches(walk, matchers, toward):
+            clean.add(walk)
+            return value
+
+        def hide(text: str, name: str) -> str:
+            return text if text in clean.texts.get(name, ()) else self._member(text, name, toward)
+
+        return _rebuilt(value, hide, stores, _MAX_DEPTH)
+
+    def _touches(self, walk: "_Walk", matchers: Sequence[Matcher], toward: Audience) -> bool:
+        """Whether anything is hidden: one look at all texts together, and at each only if that says so."""
+        whole = "\n".join([*walk.keys, *(f"{name}: {text}" if name else text for name, text in walk.texts)])
+        if not any(tier.find(whole) for tier in matchers):
+            if toward is not Audience.STORE:
+                return False
+            fields, shapes = glance(whole)
+            suspected = fields or "PRIVATE KEY" in whole or self._detector.suspects(whole, shapes)
+            if not suspected and not any(map(is_secret_name, walk.keys)):
+                return False
+        return (
+            (toward is Audience.STORE and any(map(is_secret_name, walk.keys)))
+            or any(self._member(key, "", toward) != key for key in walk.keys)
+            or any(self._member(text, name, toward) != text for name, text in walk.texts)
+        )
 
     def _member(self, text: str, name: str, toward: Audience) -> str:
         """A text of a JSON value; the name of its field may say what it is."""
@@ -118,14 +136,19 @@ class KnownSecretRedactor:
         return "".join([*parts, text[position:]])
 
     def _matchers(self) -> tuple[Matcher, ...]:
+        return self._current()[0]
+
+    def _current(self) -> "tuple[tuple[Matcher, ...], _Clean]":
+        """What finds the secrets known now, and what it was found to be clean by just that."""
         if self._fresh:
-            if len(self._tiers) >= _MAX_TIERS:
-                for tier in self._tiers:
+            tiers = self._known[0]
+            if len(tiers) >= _MAX_TIERS:
+                for tier in tiers:
                     self._fresh = tier.names | self._fresh
-                self._tiers = []
-            self._tiers.append(Matcher(self._fresh))
+                tiers = ()
+            self._known = ((*tiers, Matcher(self._fresh)), _Clean())
             self._fresh = {}
-        return tuple(self._tiers)
+        return self._known
 
 
 def _rebuilt(value: Json, hide: Callable[[str, str], str], names: bool, depth: int, name: str = "") -> Json:
@@ -153,36 +176,78 @@ def _rebuilt(value: Json, hide: Callable[[str, str], str], names: bool, depth: i
             return value if len(text) < _MIN_DIGITS or hide(text, name) == text else HIDDEN
 
 
-class _Walk:
-    """Every text of a JSON value, numbers as they are written."""
+class _Clean:
+    """Short texts in which nothing is hidden, by the names of their fields: most are seen again and again.
 
-    __slots__ = ("keys", "texts")
+    A name that is here is clean itself. All is thrown away when a secret is learned.
+    """
+
+    __slots__ = ("_room", "texts")
 
     def __init__(self) -> None:
+        self.texts: dict[str, set[str]] = {}
+        self._room = _MOST_CLEAN
+
+    def add(self, walk: "_Walk") -> None:
+        """Remember what a walk has collected."""
+        self._room -= len(walk.keys) + len(walk.texts)
+        if self._room < 0:
+            self.texts = {}
+            self._room = _MOST_CLEAN
+        for key in walk.keys:
+            if len(key) <= _SHORT:
+                self.texts.setdefault(key, set())
+        for name, text in walk.texts:
+            if len(text) <= _SHORT and name in self.texts:
+                self.texts[name].add(text)
+
+
+class _Walk:
+    """Every text of a JSON value that is not known to be clean, numbers as they are written."""
+
+    __slots__ = ("_clean", "keys", "texts")
+
+    def __init__(self, clean: Mapping[str, AbstractSet[str]]) -> None:
+        self._clean = clean
         self.keys: list[str] = []
-        self.texts: list[str] = []
+        self.texts: list[tuple[str, str]] = []
 
     def over(self, value: Json, depth: int) -> bool:
-        """Collect, level by level; false when the value is nested deeper or holds a number too large."""
-        level: list[tuple[str, Json]] = [("", value)]
-        for left in range(depth, -1, -1):
-            below: list[tuple[str, Json]] = []
-            for name, item in level:
-                if isinstance(item, str):
-                    self.texts.append(f"{name}: {item}" if name else item)
-                elif isinstance(item, dict):
-                    self.keys += item
-                    below += item.items()
-                elif isinstance(item, list):
-                    below += [(name, each) for each in item]
-                elif isinstance(item, int) and item.bit_length() > _MAX_BITS:
+        """Collect; false when the value is nested deeper or holds a number too large."""
+        waiting: list[tuple[str, Json, int]] = [("", value, depth)]
+        while waiting:
+            name, item, left = waiting.pop()
+            if isinstance(item, dict | list):
+                if left == 0:
                     return False
-                elif item is not None and not isinstance(item, bool):
-                    self.texts.append(f"{name}: {item}")
-            if below and left == 0:
-                return False
-            level = below
+                if isinstance(item, list):
+                    waiting += [(name, each, left - 1) for each in item]
+                else:
+                    self._object(item, waiting, left - 1)
+            elif item is not None and not isinstance(item, bool):
+                if isinstance(item, int) and item.bit_length() > _MAX_BITS:
+                    return False
+                self._single(name, item)
         return True
+
+    def _object(self, value: JsonObject, waiting: list[tuple[str, Json, int]], left: int) -> None:
+        """Collect names and texts; what is no text waits."""
+        for key, item in value.items():
+            clean = self._clean.get(key)
+            if clean is None:
+                self.keys.append(key)
+            if item.__class__ is not str:
+                if item is not None and item.__class__ is not bool:
+                    waiting.append((key, item, left))
+            elif clean is None or item not in clean:
+                self.texts.append((key, str(item)))
+
+    def _single(self, name: str, item: str | float) -> None:
+        text = str(item)
+        if len(text) < _MIN_DIGITS and not isinstance(item, str):
+            return
+        if text not in self._clean.get(name, ()):
+            self.texts.append((name, text))
 
 
 class _ExactStream:

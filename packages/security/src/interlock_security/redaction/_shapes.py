@@ -11,7 +11,7 @@ Not covered: secrets without a shape, such as 32 hexadecimal digits, unless they
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -82,6 +82,25 @@ def shaped(text: str) -> Iterator[Span]:
             span = _at(text, found.start, kind)
             if span is not None:
                 yield span
+    yield from _unanchored(text)
+
+
+def anchors() -> Iterable[str]:
+    """The letters by which the kinds are found."""
+    return _kinds()[1]
+
+
+def holds_shape_at(text: str, at: int, anchor: str) -> bool:
+    """Whether an anchor stands at a place, and with it the shape of a secret."""
+    return text.startswith(anchor, at) and any(_at(text, at, kind) for kind in _kinds()[1][anchor])
+
+
+def may_hold_unanchored(text: str) -> bool:
+    """Whether a text may hold the shape of a secret that has no anchor."""
+    return any(pattern.search(text) for _, pattern in _WITHOUT_ANCHOR)
+
+
+def _unanchored(text: str) -> Iterator[Span]:
     for name, pattern in _WITHOUT_ANCHOR:
         for match in pattern.finditer(text):
             if not is_placeholder(match[0]):

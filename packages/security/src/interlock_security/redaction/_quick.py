@@ -1,0 +1,123 @@
+"""Whether a text can hold anything to hide: quick, and never wrong with a no.
+
+Most texts hold nothing. The words that secret names, and the anchors that shapes of keys are made of, are
+found in one pass together, in lower case; only where an anchor stands is its pattern tried. Personal data
+by number needs digits that stand close together, in one of a few ways; that they do not is first seen from
+the classes of the characters alone, and only lines that have them are looked at more closely.
+`packages/security/tests/redaction/test_quick.py` holds all this against what really finds.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import NamedTuple
+
+from interlock_security.redaction._fields import TRIGGERS, may_hold_keys, may_hold_ports
+from interlock_security.redaction._matcher import Matcher
+from interlock_security.redaction._shapes import anchors, holds_shape_at, may_hold_unanchored
+
+# What may stand between two digits of one number, and more.
+_GAPS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ ./()+-"
+_GAP = r"[A-Z \u00a0./()+-]{0,7}"
+_NUMBERS = re.compile(
+    "[0-9@](?:"
+    + "|".join(
+        (
+            # Mail addresses.
+            "(?<=@)",
+            # Cards, phones, and national numbers: seven digits.
+            rf"(?:{_GAP}[0-9]){{6}}",
+            # National numbers that begin with letters: five digits, the first right behind a letter.
+            rf"(?:(?<=[A-Z][0-9])|(?<=[A-Z] [0-9]))(?:{_GAP}[0-9]){{4}}",
+            # IBAN: two letters and two digits at the beginning of a word, then eleven of either.
+            r"(?<=(?<![A-Za-z0-9])[^\W\d_]{2}[0-9])[0-9](?:[ -]?[^\W_]){11}",
+            # IPv4, IPv6.
+            r"[0-9]{0,2}(?:\.[0-9]{1,3}){3}",
+            "(?<=[23])[0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:",
+        )
+    )
+    + ")"
+)
+
+
+def _table(classes: Mapping[str, str]) -> bytes:
+    """A table that puts each character's class in its place; `x` is the class of all others."""
+    table = bytearray(b"x" * 256)
+    for shown, members in classes.items():
+        for member in members.encode():
+            table[member] = ord(shown)
+    return bytes(table)
+
+
+_DIGITS = "0123456789"
+_CAPITALS = _GAPS[:26]
+_CASELESS = _table({"0": _DIGITS, "a": _CAPITALS + _CAPITALS.lower()})
+_CASED = _table({"0": _DIGITS, "A": _CAPITALS, ".": ".", " ": " "})
+# Looked for from its end, because few texts hold two digits: that is twenty times as fast.
+_ACCOUNT = re.compile(rb"00(?<=xaa00)")
+_HEXES = _table({"h": _DIGITS + "abcdefABCDEF", ":": ":"})
+
+
+class Glance(NamedTuple):
+    """What one pass over a text says.
+
+    Attributes:
+        fields: What stands under secret names may be there.
+        shapes: Something has the shape of a secret.
+    """
+
+    fields: bool
+    shapes: bool
+
+
+def glance(text: str) -> Glance:
+    """Look once over a text."""
+    matcher, words = _words()
+    lower = text.lower()
+    fields = shapes = keys = False
+    for found in matcher.find(lower):
+        if found.name in TRIGGERS:
+            fields = True
+        elif found.name == "key":
+            keys = True
+        for anchor in words[found.name]:
+            # Some capital letters are two letters when they are small: places are then not the same.
+            shapes = shapes or len(lower) != len(text) or holds_shape_at(text, found.start, anchor)
+    return Glance(
+        fields=fields or (keys and may_hold_keys(lower)) or may_hold_ports(text),
+        shapes=shapes or may_hold_unanchored(text),
+    )
+
+
+def numbered_lines(text: str) -> Iterator[str]:
+    """The lines of a text in which personal data can stand."""
+    if text.isascii() and not _numbered(text.encode()):
+        return
+    position = 0
+    while match := _NUMBERS.search(text, position):
+        at = match.start()
+        end = text.find("\n", at)
+        yield text[text.rfind("\n", 0, at) + 1 : end if end >= 0 else len(text)]
+        if end < 0:
+            return
+        position = end
+
+
+def _numbered(data: bytes) -> bool:
+    """Whether `_NUMBERS` could match: what it looks for, as classes of characters."""
+    near = data.translate(_CASELESS, _GAPS.encode())
+    if b"@" in data or b"0000000" in near or _ACCOUNT.search(b"x" + data.translate(_CASELESS)):
+        return True
+    cased = data.translate(_CASED)
+    if b"0.0" in cased or (b"00000" in near and (b"A0" in cased or b"A 0" in cased)):
+        return True
+    return b"hhhh:" in data.translate(_HEXES)
+
+
+@cache
+def _words() -> tuple[Matcher, Mapping[str, list[str]]]:
+    """The matcher of all words in lower case, and the anchors that each may be."""
+    words: dict[str, list[str]] = {word: [] for word in (*TRIGGERS, "key")}
+    for anchor in anchors():
+        words.setdefault(anchor.lower(), []).append(anchor)
+    return Matcher({word: word for word in words}), words
