@@ -6,8 +6,14 @@ from interlock_core.errors import ConfigurationError
 from interlock_core.protocols import Redactor
 from interlock_core.store import Store
 from interlock_runtime.settings import Settings
-from interlock_security import WITNESS_FILE, AuditLog, FileWitness, Witness
-from interlock_security.audit import HttpWitness, StoreWitness
+from interlock_security import (
+    WITNESS_FILE,
+    AuditLog,
+    FileWitness,
+    HttpWitness,
+    StoreWitness,
+    Witness,
+)
 
 _DATABASES = ("sqlite://", "postgresql://", "postgres://")
 

@@ -6,7 +6,7 @@ from interlock_security.audit._log import KEY_FILE, WITNESS_FILE, AuditLog
 from interlock_security.audit._record import AuditEntry, AuditRecord, RecordKind
 from interlock_security.audit._report import Notice, NoticeKind, Problem, ProblemKind, VerifyReport
 from interlock_security.audit._sanitise import AuditLimits
-from interlock_security.audit._witness import FileWitness, Sighting, Witness
+from interlock_security.audit._witness import FileWitness, Prove, Sighting, Witness
 from interlock_security.audit._witness_http import HttpWitness
 from interlock_security.audit._witness_store import StoreWitness
 
@@ -27,6 +27,7 @@ __all__ = [
     "NoticeKind",
     "Problem",
     "ProblemKind",
+    "Prove",
     "RecordKind",
     "Sighting",
     "StoreWitness",

@@ -1,8 +1,9 @@
 """Quotas: most money a day or a month, set aside before a call and booked after it, never overshot."""
 
-from interlock_security.quotas._book import Applied, QuotaBook, Subject, subject_of
+from interlock_security.quotas._book import Applied, QuotaBook, Rules, Subject, subject_of
+from interlock_security.quotas._books import Held
 from interlock_security.quotas._bound import Tariff
-from interlock_security.quotas._ledger import Ledger
+from interlock_security.quotas._ledger import Ledger, LimitsOf, OnAlerts
 from interlock_security.quotas._meter import QuotaGuard, QuotaMeter
 from interlock_security.quotas._model import (
     EVERYBODY,
@@ -25,10 +26,13 @@ __all__ = [
     "Account",
     "Alert",
     "Applied",
+    "Held",
     "Hold",
     "Ledger",
     "Limit",
+    "LimitsOf",
     "Notes",
+    "OnAlerts",
     "Override",
     "Period",
     "Posting",
@@ -37,6 +41,7 @@ __all__ = [
     "QuotaGuard",
     "QuotaMeter",
     "Quotas",
+    "Rules",
     "Scope",
     "Shortage",
     "Subject",
