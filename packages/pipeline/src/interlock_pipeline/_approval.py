@@ -19,7 +19,19 @@ from interlock_core import (
 )
 from interlock_core.errors import ApprovalDeniedError
 
-_ADDRESS = re.compile(r"(?i)\b(?:https?|wss?|ftps?):|^\s*[/\\]{2}|\bwww\.")
+_DOT = r"[.\u3002\uff0e\uff61]"
+_HOST = rf"(?:[\w-]+{_DOT})+[^\W\d][\w-]*{_DOT}?|(?:\d+\.){{3}}\d+"
+_ADDRESS = re.compile(
+    rf"(?i)\b(?:https?|wss?|ftps?):|:[/\\]{{2}}|^\s*[/\\]{{2}}|www\.|(?<![\w./\\-])(?:{_HOST})(?::\d+)?[/?#]"
+)
+_CALLED = re.compile(r"(?:[A-Z]|(?<![A-Za-z])[a-z])[a-z]*$|[A-Z]+$")
+_ADDRESSES = frozenset(
+    (
+        *("url", "urls", "uri", "uris", "href", "link", "links", "website", "webpage"),
+        *("host", "hosts", "hostname", "hostnames", "domain", "domains"),
+    )
+)
+_LONGEST = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +101,25 @@ def destructive_or_tainted(call: Call) -> bool:
     return tainted and (call.effect.has_side_effects or _holds_address(call.arguments))
 
 
-def _holds_address(value: Json) -> bool:
-    """Whether an argument holds an address of the web, however deep."""
+def _holds_address(value: Json, name: str = "") -> bool:
+    """Whether an argument holds an address of the web, however deep.
+
+    It does when a text looks like one: a scheme, `www.`, or a host that a path follows. It does also when
+    its name says so, such as `page_url`: what takes an address mostly takes a bare host for one too.
+
+    A bare host in an argument of another name is not seen: `notes.txt` is written in the same way.
+    """
     if isinstance(value, str):
-        return _ADDRESS.search(value) is not None
+        return bool(value.strip()) and (_is_called_address(name) or _ADDRESS.search(value) is not None)
     if isinstance(value, list):
-        return any(_holds_address(item) for item in value)
-    return isinstance(value, dict) and any(_holds_address(item) for item in value.values())
+        return any(_holds_address(item, name) for item in value)
+    return isinstance(value, dict) and any(_holds_address(item, key) for key, item in value.items())
+
+
+def _is_called_address(name: str) -> bool:
+    """Whether the last word of a name says address."""
+    word = _CALLED.search(name.rstrip("_-0123456789")[-_LONGEST:])
+    return word is not None and word.group().lower() in _ADDRESSES
 
 
 def _by_a_run(call: Call) -> bool:
