@@ -17,6 +17,7 @@ import cancel
 import conversion
 import gateway
 import hidden_secrets
+import hijacked
 import limits
 import permissions
 import providers
@@ -50,6 +51,7 @@ def figures(runs: int, *, full: bool) -> Iterator[Figure]:
     if full:
         yield from retrieval.figures()
         yield from attacks.figures(full=True)
+        yield from hijacked.figures()
 
 
 def main() -> int:
