@@ -298,6 +298,28 @@ async def test_a_key_that_the_vendor_repeats_is_hidden(make: MakeProvider, vendo
     assert key not in f"{caught.value} {caught.value!r} {caught.value.as_json()}"
 
 
+@pytest.mark.promise("P4")
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("Wrong: abcdefgh01234567 here", "Wrong: [key] here"),
+        ("Wrong: abcdefgh0123 here", "Wrong: [key] here"),
+        ("It ends in gh01234567.", "It ends in [key]."),
+        ("From cdefgh0123 on", "From [key] on"),
+        ("Wrong: abc****567, sorry", "Wrong: [key], sorry"),
+        ("abcdefgh01234567abcdefgh01234567", "[key][key]"),
+        ("abcdefg is short", "abcdefg is short"),
+    ],
+)
+async def test_what_a_vendor_leaves_of_a_key_is_hidden_too(make: MakeProvider, said: str, told: str) -> None:
+    """Cut, masked, or only its end."""
+    async with OpenAIChatServer(models=("sim-1",)) as open_vendor:
+        open_vendor.then(Failure(status=400, message=said))
+        with pytest.raises(InterlockError) as caught:
+            await make(open_vendor.url, key=Secret("abcdefgh01234567")).complete(ASKED)
+    assert told in caught.value.message
+
+
 async def test_no_key_means_no_authorization(make: MakeProvider) -> None:
     """A server that wants no key is sent none."""
     async with OpenAIChatServer() as open_vendor:

@@ -1,5 +1,6 @@
 """A vendor behind HTTP as a `Provider`: a row of facts, a codec and a carrier."""
 
+import re
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, replace
@@ -53,7 +54,10 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _LEAST_OF_KEY = 8
-"""The shortest beginning of a key that is hidden as the key is."""
+"""The shortest piece of a key that is hidden as the key is."""
+
+_MASKED = re.compile(r"[\w-]*\*{3,}[\w-]*")
+"""A key as vendors mask it: its beginning, stars, and its end."""
 
 _MOST_FORMLESS = 1_000
 """Names of models come from requests, so what is remembered of them is bounded."""
@@ -415,10 +419,21 @@ class HttpProvider:
 
 
 def _without(key: str, words: str) -> str:
-    """Words without a key, and without what is left of one that was cut with the words."""
-    for size in range(len(key), min(len(key), _LEAST_OF_KEY) - 1, -1):
-        words = words.replace(key[:size], "[key]")
-    return words
+    """Words without a key, and without what is left of one that was cut or masked."""
+    size = min(len(key), _LEAST_OF_KEY)
+    pieces = {key[at : at + size] for at in range(len(key) - size + 1)}
+    kept: list[str] = []
+    at = seen = 0
+    while at <= len(words) - size:
+        if words[at : at + size] not in pieces:
+            at += 1
+            continue
+        end = at + size
+        while words[end - size + 1 : end + 1] in pieces and end < len(words):
+            end += 1
+        kept += [words[seen:at], "[key]"]
+        at = seen = end
+    return _MASKED.sub("[key]", "".join([*kept, words[seen:]]))
 
 
 __all__ = ["HttpProvider", "HttpSettings", "Timeouts"]
