@@ -12,11 +12,11 @@ shows *where* a log was cut or changed; that it was changed is shown by the tree
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
-from typing import LiteralString, NamedTuple
+from typing import LiteralString, NamedTuple, TypeAlias, cast
 
 from interlock_core.jsontypes import Json, JsonObject, as_object, parse_json
 from interlock_core.store import Row
@@ -71,6 +71,11 @@ PREV_BYTES = 16
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 _MOST_CHARS = 256
 _BREAKS = len(HEADER_FIELDS)
+
+_Shown: TypeAlias = (
+    "tuple[int, bytes, str, int, str, str, str, str, str, str, str, str, str, str, bytes, bytes, str, bytes]"
+)
+"""A row of `COLUMNS` as it should be."""
 
 
 class RecordKind(StrEnum):
@@ -290,19 +295,68 @@ def leaf_of(text: str) -> bytes:
     return sha256(b"\x00" + text.encode()).digest()
 
 
-def intact(row: Row) -> bool:
-    """Whether a row of `COLUMNS` is one whole record: its leaf fits its header, its payload the digest."""
-    (index, prev, record, at, kind, ref, user, agent, key, name, outcome, run, trace, team, digest) = row[:15]
-    salt, payload, leaf = row[15:]
-    if not (isinstance(prev, bytes) and isinstance(digest, bytes) and isinstance(salt, bytes)):
-        return False
-    text = (
-        f"{HEADER_VERSION}\n{index}\n{prev.hex()}\n{record}\n{at}\n{kind}\n{ref}\n{user}\n{agent}\n{key}\n"
-        f"{name}\n{outcome}\n{run}\n{trace}\n{team}\n{digest.hex()}"
-    )
-    return (
-        sha256(b"\x00" + text.encode()).digest() == leaf
-        and text.count("\n") == _BREAKS
-        and isinstance(payload, str)
-        and sha256(salt + payload.encode()).digest() == digest
-    )
+def intact(rows: Sequence[Row], start: int, previous: bytes) -> list[bytes]:
+    """The leaves of the rows of `COLUMNS` that are what should come next, up to the first that is not.
+
+    Each must stand at its place, name the leaf before it, and be one whole record: its leaf fits its header,
+    its payload the digest. A verification spends most of its time here.
+
+    Args:
+        rows: The rows.
+        start: Where the first should stand.
+        previous: The leaf before it; empty for the first record of a log.
+    """
+    leaves: list[bytes] = []
+    # What is said here of their types is not believed: a value of another one is an error below.
+    for place, row in enumerate(cast("Sequence[_Shown]", rows), start):
+        (
+            index,
+            prev,
+            record,
+            at,
+            kind,
+            ref,
+            user,
+            agent,
+            key,
+            name,
+            outcome,
+            run,
+            trace,
+            team,
+            digest,
+            salt,
+            payload,
+            leaf,
+        ) = row
+        try:
+            text = "\n".join(
+                (
+                    HEADER_VERSION,
+                    str(index),
+                    prev.hex(),
+                    record,
+                    str(at),
+                    kind,
+                    ref,
+                    user,
+                    agent,
+                    key,
+                    name,
+                    outcome,
+                    run,
+                    trace,
+                    team,
+                    digest.hex(),
+                )
+            )
+            held = sha256(salt + payload.encode()).digest()
+        except (TypeError, AttributeError):
+            break
+        if sha256(b"\x00" + text.encode()).digest() != leaf or text.count("\n") != _BREAKS:
+            break
+        if held != digest or index != place or prev != previous[:PREV_BYTES]:
+            break
+        previous = leaf
+        leaves.append(leaf)
+    return leaves

@@ -111,16 +111,25 @@ class Walk:
         self._leaves.clear()
 
     def _page(self, rows: Sequence[Row]) -> None:
+        at = 0
+        while at < len(rows):
+            self._stop()
+            end = at + self.stops[0] - self._place if self.stops else len(rows)
+            leaves = intact(rows[at:end], self._place, self._previous)
+            if leaves:
+                self._leaves += leaves
+                self._previous = leaves[-1]
+                self._follow(rows[at : at + len(leaves)])
+                at += len(leaves)
+            if at < min(end, len(rows)):
+                self._record(rows[at])
+                self._follow(rows[at : at + 1])
+                at += 1
+
+    def _follow(self, rows: Sequence[Row]) -> None:
+        """Go on over records: which of them open, close, erase or change a key."""
         for row in rows:
-            if self.stops:
-                self._stop()
-            leaf, kind = row[17], row[4]
-            due = row[0] == self._place and row[1] == self._previous[:PREV_BYTES]
-            if due and isinstance(leaf, bytes) and intact(row):
-                self._leaves.append(leaf)
-                self._previous = leaf
-            else:
-                self._record(row)
+            kind = row[4]
             if kind == _INTENT:
                 if len(self._open) < _MOST_OPEN:
                     self._open[row[2]] = self._place
