@@ -109,10 +109,10 @@ class Detector:
         """
         if self._others or (shapes and self._shapes):
             return True
-        lines = numbered_lines(text) if self._finders else ()
-        return any(True for line in lines for find in self._finders for _ in find(line)) or any(
-            True for _ in self._own(text)
-        )
+        for line in numbered_lines(text) if self._finders else ():
+            if any(True for find in self._finders for _ in find(line)):
+                return True
+        return bool(self._patterns) and any(True for _ in self._own(text))
 
     def find(self, text: str) -> list[Span]:
         """Where what was found stands, in order, without overlaps."""

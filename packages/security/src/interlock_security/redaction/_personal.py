@@ -70,6 +70,8 @@ _ACCOUNTS = {
     **dict.fromkeys(("LC",), 32),
     **dict.fromkeys(("RU",), 33),
 }
+COUNTRIES = tuple(_ACCOUNTS)
+"""Countries that have such accounts."""
 
 
 def _mails(text: str) -> Iterator[Span]:

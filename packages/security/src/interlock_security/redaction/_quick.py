@@ -14,30 +14,26 @@ from typing import NamedTuple
 
 from interlock_security.redaction._fields import TRIGGERS, may_hold_keys, may_hold_ports
 from interlock_security.redaction._matcher import Matcher
+from interlock_security.redaction._personal import COUNTRIES
 from interlock_security.redaction._shapes import anchors, holds_shape_at, may_hold_unanchored
 
 # What may stand between two digits of one number, and more.
-_GAPS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ ./()+-"
+_GAPS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ ./()+-"
 _GAP = r"[A-Z \u00a0./()+-]{0,7}"
-_NUMBERS = re.compile(
-    "[0-9@](?:"
-    + "|".join(
-        (
-            # Mail addresses.
-            "(?<=@)",
-            # Cards, phones, and national numbers: seven digits.
-            rf"(?:{_GAP}[0-9]){{6}}",
-            # National numbers that begin with letters: five digits, the first right behind a letter.
-            rf"(?:(?<=[A-Z][0-9])|(?<=[A-Z] [0-9]))(?:{_GAP}[0-9]){{4}}",
-            # IBAN: two letters and two digits at the beginning of a word, then eleven of either.
-            r"(?<=(?<![A-Za-z0-9])[^\W\d_]{2}[0-9])[0-9](?:[ -]?[^\W_]){11}",
-            # IPv4, IPv6.
-            r"[0-9]{0,2}(?:\.[0-9]{1,3}){3}",
-            "(?<=[23])[0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:",
-        )
-    )
-    + ")"
+_FORMS = (
+    # Mail addresses.
+    "(?<=@)",
+    # Cards, phones, and national numbers: seven digits, the first not inside a word.
+    rf"(?<![a-z0-9_][0-9])(?:{_GAP}[0-9]){{6}}",
+    # National numbers that begin with letters: five digits, the first right behind a letter.
+    rf"(?:(?<=[A-Z][0-9])|(?<=[A-Z] [0-9]))(?:{_GAP}[0-9]){{4}}",
+    # IBAN: two letters, a country's, and two digits begin a word; then come eleven letters or digits.
+    rf"[0-9](?<=(?<![A-Za-z0-9])[^\W\d_]{{2}}..)(?<=(?i:{'|'.join(COUNTRIES)})..)(?:[ -]?[^\W_]){{11}}",
+    # IPv4, IPv6.
+    r"[0-9]{0,2}(?:\.[0-9]{1,3}){3}",
+    "(?<=[23])[0-9A-Fa-f]{3}:[0-9A-Fa-f]{0,4}:",
 )
+_NUMBERS = re.compile(f"[0-9@](?:{'|'.join(_FORMS)})")
 
 
 def _table(classes: Mapping[str, str]) -> bytes:
@@ -50,7 +46,7 @@ def _table(classes: Mapping[str, str]) -> bytes:
 
 
 _DIGITS = "0123456789"
-_CAPITALS = _GAPS[:26]
+_CAPITALS = _GAPS[:26].decode()
 _CASELESS = _table({"0": _DIGITS, "a": _CAPITALS + _CAPITALS.lower()})
 _CASED = _table({"0": _DIGITS, "A": _CAPITALS, ".": ".", " ": " "})
 # Looked for from its end, because few texts hold two digits: that is twenty times as fast.
@@ -105,7 +101,7 @@ def numbered_lines(text: str) -> Iterator[str]:
 
 def _numbered(data: bytes) -> bool:
     """Whether `_NUMBERS` could match: what it looks for, as classes of characters."""
-    near = data.translate(_CASELESS, _GAPS.encode())
+    near = data.translate(_CASELESS, _GAPS)
     if b"@" in data or b"0000000" in near or _ACCOUNT.search(b"x" + data.translate(_CASELESS)):
         return True
     cased = data.translate(_CASED)
