@@ -309,9 +309,15 @@ async def _fetch_one(session: Session, sql: str, params: Params) -> Row | None:
     return None if record is None else _row(record)
 
 
+_FOREIGN = frozenset({bool, Decimal})
+
+
 def _row(record: Iterable[object]) -> Row:
     """A row as SQLite would give it: sums of whole numbers come as Decimal here, truth values as bool."""
-    return tuple(_plain(value) for value in record)
+    row = tuple(record)
+    if _FOREIGN.isdisjoint(map(type, row)):
+        return cast("Row", row)
+    return tuple(map(_plain, row))
 
 
 def _plain(value: object) -> SqlValue:
