@@ -217,17 +217,21 @@ class _Walk:
         waiting: list[tuple[str, Json, int]] = [("", value, depth)]
         while waiting:
             name, item, left = waiting.pop()
-            if isinstance(item, dict | list):
+            if isinstance(item, dict):
                 if left == 0:
                     return False
-                if isinstance(item, list):
-                    waiting += [(name, each, left - 1) for each in item]
-                else:
-                    self._object(item, waiting, left - 1)
+                self._object(item, waiting, left - 1)
+            elif isinstance(item, list):
+                if left == 0:
+                    return False
+                waiting += [(name, each, left - 1) for each in item]
+            elif isinstance(item, str):
+                if item not in self._clean.get(name, ()):
+                    self.texts.append((name, item))
             elif item is not None and not isinstance(item, bool):
                 if isinstance(item, int) and item.bit_length() > _MAX_BITS:
                     return False
-                self._single(name, item)
+                self._number(name, str(item))
         return True
 
     def _object(self, value: JsonObject, waiting: list[tuple[str, Json, int]], left: int) -> None:
@@ -242,11 +246,8 @@ class _Walk:
             elif clean is None or item not in clean:
                 self.texts.append((key, str(item)))
 
-    def _single(self, name: str, item: str | float) -> None:
-        text = str(item)
-        if len(text) < _MIN_DIGITS and not isinstance(item, str):
-            return
-        if text not in self._clean.get(name, ()):
+    def _number(self, name: str, text: str) -> None:
+        if len(text) >= _MIN_DIGITS and text not in self._clean.get(name, ()):
             self.texts.append((name, text))
 
 
