@@ -307,49 +307,13 @@ def intact(rows: Sequence[Row], start: int, previous: bytes) -> list[bytes]:
         previous: The leaf before it; empty for the first record of a log.
     """
     leaves: list[bytes] = []
+    begin = HEADER_VERSION
     # What is said here of their types is not believed: a value of another one is an error below.
     for place, row in enumerate(cast("Sequence[_Shown]", rows), start):
-        (
-            index,
-            prev,
-            record,
-            at,
-            kind,
-            ref,
-            user,
-            agent,
-            key,
-            name,
-            outcome,
-            run,
-            trace,
-            team,
-            digest,
-            salt,
-            payload,
-            leaf,
-        ) = row
+        index, prev, record, at = row[:4]
+        digest, salt, payload, leaf = row[14:]
         try:
-            text = "\n".join(
-                (
-                    HEADER_VERSION,
-                    str(index),
-                    prev.hex(),
-                    record,
-                    str(at),
-                    kind,
-                    ref,
-                    user,
-                    agent,
-                    key,
-                    name,
-                    outcome,
-                    run,
-                    trace,
-                    team,
-                    digest.hex(),
-                )
-            )
+            text = "\n".join((begin, str(index), prev.hex(), record, str(at), *row[4:14], digest.hex()))
             held = sha256(salt + payload.encode()).digest()
         except (TypeError, AttributeError):
             break
