@@ -146,6 +146,7 @@ class Access:
         Raises:
             LockedOutError: Too many wrong keys came from the client's network.
             UnauthenticatedError: It is none, has ended, was revoked, or its user is disabled.
+            StoreError: What is in force just now cannot be read.
         """
         try:
             principal = await self._keys.authenticate(key, address=address)
@@ -153,6 +154,8 @@ class Access:
             if self._watch is not None and address:
                 self._watch.refused(key, address)
             raise
+        # Much is asked of the permit without a guard, such as which models or tools one may see.
+        await self.rules.refresh()
         if self._watch is not None and address:
             self._watch.signed_in(principal, address)
         return principal

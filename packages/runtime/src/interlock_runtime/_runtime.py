@@ -155,6 +155,7 @@ class Runtime:
             NotFoundError: A tool pattern fits no tool.
             InterlockError: The model cannot be asked.
         """
+        await self.access.rules.refresh()
         catalog = await self.tools.catalog_for(question.tools)
         pipeline = ToolCallingPipeline(
             provider=self.provider,
@@ -211,6 +212,7 @@ class Runtime:
         Raises:
             NotFoundError: There is no such policy, or a tool pattern fits no tool.
         """
+        await self.access.rules.refresh()
         catalog = await self.tools.catalog_for(tools)
         offering = tool_offering(self.settings.pipeline, catalog, self.access.permit)
         request = CompletionRequest(

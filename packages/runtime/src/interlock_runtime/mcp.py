@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from interlock_core import Principal
+from interlock_core import Principal, ToolCatalog
 from interlock_runtime._approvals import asking
 from interlock_runtime._runtime import Runtime
 
@@ -101,10 +101,14 @@ class McpEndpoint:
 def _offer(runtime: Runtime) -> "Offer":
     from interlock_tools.mcp import Offer
 
-    tools = runtime.tools
-    return Offer(
-        catalog=tools.catalog_of, executor=tools.executor, permit=runtime.access.permit, asking=asking
-    )
+    tools, access = runtime.tools, runtime.access
+
+    async def catalog(patterns: Sequence[str]) -> ToolCatalog:
+        # A visitor stays for hours: what it is shown follows what others change meanwhile.
+        await access.rules.refresh()
+        return await tools.catalog_of(patterns)
+
+    return Offer(catalog=catalog, executor=tools.executor, permit=access.permit, asking=asking)
 
 
 @contextmanager
