@@ -410,6 +410,24 @@ def test_an_origin_has_one_normal_form(url: str, origin: str) -> None:
     assert origin_of(url) == origin
 
 
+@pytest.mark.promise("A10")
+@pytest.mark.parametrize("inner", ["127.0.0.1", "10.0.0.5", "169.254.169.254", "::1"])
+async def test_an_allowed_origin_that_was_public_leads_nowhere_else_later(inner: str) -> None:
+    """The operator meant what the name said at first; a name of the own network may move within it."""
+    names = Names(api_example=[[PUBLIC], [PUBLIC], [PUBLIC, inner], [PUBLIC]])
+    egress = Egress(allowed_origins=["https://api.example"], resolver=names)
+    for _ in range(2):
+        assert await egress.addresses("https://api.example/x") == (PUBLIC,)
+    with pytest.raises(EgressRefusedError, match="led to public addresses before"):
+        await egress.allow("https://other.example").addresses("https://api.example/x")
+    assert await egress.addresses("https://api.example/x") == (PUBLIC,)
+    own = Egress(
+        allowed_origins=["https://own.example"], resolver=Names(own_example=[["10.0.0.5"], ["10.0.0.6"]])
+    )
+    assert await own.addresses("https://own.example/") == ("10.0.0.5",)
+    assert await own.addresses("https://own.example/") == ("10.0.0.6",)
+
+
 async def test_the_system_resolver_is_used_by_default() -> None:
     """Without a resolver the operating system is asked, and its answers are checked."""
     with pytest.raises(EgressRefusedError, match="names something on this machine"):

@@ -188,7 +188,7 @@ def _leading(hops: list[JsonObject], port: Callable[[], str]) -> Callable[[Recei
 async def address(case: Case, folder: Path) -> Seen:
     """An address stands in a document, or in the argument of a tool that fetches."""
     url = str(case.send["url"])
-    async with network(folder, names=_names(case)) as net:
+    async with network(folder, names=names_of(case)) as net:
         if case.surface == "tool-argument":
             told = await _fetched(url)
         else:
@@ -223,7 +223,8 @@ async def _fetched(url: str) -> Told:
     return told
 
 
-def _names(case: Case) -> Names:
+def names_of(case: Case) -> Names:
+    """What names answer in a case."""
     table = as_object(case.send.get("dns", {}))
     return {
         name: [[str(address) for address in as_array(answer)] for answer in as_array(answers)]
@@ -240,7 +241,7 @@ async def rebinding(case: Case, folder: Path) -> Seen:
         return await _misled_mount(case, folder)
     broken = [json_answer({}), json_answer({}), Answer(raw=True, body=b"")]
     async with network(
-        folder, names=_names(case), answer=lambda _: broken.pop(0) if broken else json_answer({})
+        folder, names=names_of(case), answer=lambda _: broken.pop(0) if broken else json_answer({})
     ) as net:
         told = await _twice(document(str(case.send["url"])), times=3)
     return _seen(net, told)
@@ -252,7 +253,7 @@ async def _misled_mount(case: Case, folder: Path) -> Seen:
 
     lead = Answer(status=307, headers=(("location", str(case.send["url"])),))
     told = Told()
-    async with network(folder, names=_names(case), answer=lambda _: lead) as net:
+    async with network(folder, names=names_of(case), answer=lambda _: lead) as net:
         options = ServerOptions(url="https://public.example/mcp", credential="token", timeout_s=5.0)
         connection = SdkConnection(
             "strange",

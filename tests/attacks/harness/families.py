@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
-from . import configuration, containment, egress, gateway, mounts, proofs, trifecta
+from . import addresses, configuration, containment, egress, gateway, mounts, proofs, trifecta
 from .cases import Case, family
 from .gateway import House, house
 from .seen import Seen, problems
@@ -32,6 +32,7 @@ RUNNERS: dict[int, Runner] = {
     36: configuration.hostile,
     37: configuration.program,
     40: proofs.falsified,
+    42: addresses.fetched,
 }
 """What carries out the cases of a family, by its number."""
 

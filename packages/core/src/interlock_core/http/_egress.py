@@ -3,7 +3,9 @@
 Rules, in the order in which they are applied:
 
 1. The URL is http or https, has no user name, and its host is written plainly (`_url`).
-2. An origin that the operator wrote is allowed: this scheme, this host, this port, no other.
+2. An origin that the operator wrote is allowed: this scheme, this host, this port, no other. Where its name
+   led to public addresses alone, it may not lead to others later, for as long as this policy is in use: an
+   operator who meant a service of the own network wrote a name that leads there from the first.
 3. A name that can only mean this machine or this network (`localhost`, `.local`, `.internal`) is refused.
 4. The name is resolved once. Every address it has must be public, not only the one that is used.
 5. The address that was checked is the one that is dialled, so a second answer of the DNS changes nothing.
@@ -52,7 +54,7 @@ class Egress:
         EgressRefusedError: An allowed origin is not a plain http or https origin.
     """
 
-    __slots__ = ("_allow_private", "_allowed", "_resolver")
+    __slots__ = ("_allow_private", "_allowed", "_public", "_resolver")
 
     def __init__(
         self,
@@ -63,6 +65,7 @@ class Egress:
     ) -> None:
         self._allowed = frozenset(split_url(origin).key for origin in allowed_origins)
         self._allow_private = allow_private
+        self._public: set[tuple[str, str, int]] = set()
         self._resolver = resolver or system_resolver
 
     def allow(self, origin: str) -> "Egress":
@@ -73,6 +76,7 @@ class Egress:
         """
         wider = Egress(allow_private=self._allow_private, resolver=self._resolver)
         wider._allowed = self._allowed | {split_url(origin).key}
+        wider._public = self._public
         return wider
 
     def allows_origin(self, url: str) -> bool:
@@ -127,7 +131,22 @@ class Egress:
         if url.key not in self._allowed:
             for address in found:
                 self._check_address(url, address)
+        else:
+            self._check_change(url, found)
         return found
+
+    def _check_change(self, url: Url, found: Sequence[str]) -> None:
+        """Refuse an allowed origin whose name was public and is not any more."""
+        kinds = [kind for kind in map(special_kind, found) if kind is not None]
+        if not kinds:
+            self._public.add(url.key)
+        elif url.key in self._public and not (self._allow_private and PRIVATE_KINDS.issuperset(kinds)):
+            raise EgressRefusedError(
+                f"{url.place} led to public addresses before and leads to a {kinds[0]} address now, "
+                "so the request was not made.",
+                field="url",
+                remedy="If that change is meant, start Interlock again, or set allow_private in [egress].",
+            )
 
     def _check_address(self, url: Url, address: str) -> None:
         kind = special_kind(address)
