@@ -132,16 +132,18 @@ class Ways:
 
     async def post(self, path: str, body: JsonObject) -> Said:
         """One request over HTTP; an error that a stream tells is one."""
-        sent = json.dumps(body).encode()
-        lines = [
-            f"POST {path} HTTP/1.1",
-            f"host: 127.0.0.1:{self.port}",
-            f"authorization: Bearer {self.key}",
-            "content-type: application/json",
-            "accept: application/json, text/event-stream",
-            "connection: close",
-            f"content-length: {len(sent)}",
-        ]
+        return await self.ask("POST", path, json.dumps(body).encode())
+
+    async def ask(self, method: str, path: str, sent: bytes = b"", **headers: str) -> Said:
+        """One request over HTTP; an underscore in a header's name stands for a hyphen."""
+        lines = [f"{method} {path} HTTP/1.1", f"host: 127.0.0.1:{self.port}", "connection: close"]
+        given = {
+            "authorization": f"Bearer {self.key}",
+            "content_type": "application/json",
+            "accept": "application/json, text/event-stream",
+            "content_length": str(len(sent)),
+        } | headers
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in given.items()]
         (answer,) = await talk(self.port, "\r\n".join(lines).encode() + b"\r\n\r\n" + sent)
         text = answer.body.decode("utf-8", "replace")
         return Said(answer.status, _error_of(answer.status, text), text)
@@ -176,14 +178,14 @@ class Ways:
             cwd=str(self.folder),
         )
         with (self.folder / "words").open("w") as words:
-            return await _called(stdio_client(parameters, errlog=words), tool)
+            return await _called(stdio_client(parameters, errlog=words), tool, {})
 
-    async def mcp(self, tool: str) -> Said:
+    async def mcp(self, tool: str, arguments: JsonObject | None = None, *, key: str = "") -> Said:
         """The official client at `/mcp`."""
-        headers = {"authorization": f"Bearer {self.key}"}
+        headers = {"authorization": f"Bearer {key or self.key}"}
         async with httpx2.AsyncClient(headers=headers, timeout=60) as http:
             transport = streamable_http_client(f"http://127.0.0.1:{self.port}/mcp", http_client=http)
-            return await _called(transport, tool)
+            return await _called(transport, tool, arguments or {})
 
     async def through(self, path: str) -> Said:
         """Use one way in, as a table names it."""
@@ -202,11 +204,11 @@ class Ways:
         return await self.post(path.removesuffix("?mcp"), body)
 
 
-async def _called(transport: Transport, tool: str) -> Said:
+async def _called(transport: Transport, tool: str, arguments: JsonObject) -> Said:
     """Call a tool as the official client does."""
     async with Client(transport, cache=None) as client:
         try:
-            result = await client.call_tool(tool, {})
+            result = await client.call_tool(tool, dict(arguments))
         except MCPError as error:
             return Said(1, "error", str(error))
     return Said(int(result.is_error), "error" if result.is_error else "", str(result))

@@ -1,15 +1,15 @@
 """The guarded call that a request is, with what its headers say."""
 
 from interlock_api._asgi import Request
-from interlock_core import Call, CallKind, Money, Principal, new_id
+from interlock_core import Audience, Call, CallKind, Money, Principal, Redactor, new_id
 from interlock_core.errors import InvalidRequestError, UnsupportedError
 
 _TAGS = 16
 _LENGTH = 64
 
 
-def call_of(request: Request, principal: Principal, model: str) -> Call:
-    """The call.
+def call_of(request: Request, principal: Principal, model: str, redactor: Redactor) -> Call:
+    """The call; a secret that stands in a header is not carried on.
 
     Raises:
         InvalidRequestError: A header cannot be read.
@@ -30,16 +30,19 @@ def call_of(request: Request, principal: Principal, model: str) -> Call:
         run=run,
         tags=_tags(request.header("x-interlock-tags")),
         cost_bound=_cost_bound(request.header("x-interlock-max-cost-usd")),
-        task=_word(request, "x-interlock-task"),
-        policy=_word(request, "x-interlock-policy"),
+        task=_word(request, "x-interlock-task", redactor),
+        policy=_word(request, "x-interlock-policy", redactor),
         trace_id=run,
     )
 
 
-def _word(request: Request, header: str) -> str | None:
+def _word(request: Request, header: str, redactor: Redactor) -> str | None:
     text = request.header(header)
-    if text is None or (text.isprintable() and 0 < len(text) <= _LENGTH):
-        return text
+    if text is None:
+        return None
+    if text.isprintable() and 0 < len(text) <= _LENGTH:
+        # It becomes a label of metrics, which are kept, and shown to whoever may see figures.
+        return redactor.text(text, toward=Audience.MODEL)
     raise InvalidRequestError(
         f"The name is empty, or longer than {_LENGTH} characters.", field=header, remedy="Send a short word."
     )

@@ -46,7 +46,7 @@ class CompletionRoutes:
     async def complete(self, request: Request, response: Response, principal: Principal) -> None:
         """Answer one request of a client."""
         asked = codec(self._dialect).parse_request(await request.body(), _headers_of(request))
-        call = call_of(request, principal, asked.request.model)
+        call = call_of(request, principal, asked.request.model, self._runtime.redactor)
         response.note("x-interlock-run", call.run or "")
         work = self._stream if asked.stream else self._whole
         await request.while_connected(work(asked.request, call, response))
@@ -54,7 +54,7 @@ class CompletionRoutes:
     async def count(self, request: Request, response: Response, principal: Principal) -> None:
         """Say how many tokens the input of a request is, without having it answered."""
         asked = parse_count(self._dialect, await request.body(), _headers_of(request))
-        call = call_of(request, principal, asked.model)
+        call = call_of(request, principal, asked.model, self._runtime.redactor)
         if not self._runtime.access.may_ask(principal, asked.model):
             raise PermissionDeniedError(
                 f"{principal.user} may not ask {asked.model}.",

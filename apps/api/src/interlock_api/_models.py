@@ -49,7 +49,7 @@ class ModelRoutes:
         """`POST /v1/embeddings`."""
         dialect = embeddings_codec("openai-chat")
         asked = dialect.parse_request(await request.body())
-        call = call_of(request, principal, asked.model)
+        call = call_of(request, principal, asked.model, self._runtime.redactor)
         response.note("x-interlock-run", call.run or "")
 
         async def work() -> None:

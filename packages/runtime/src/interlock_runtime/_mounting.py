@@ -141,6 +141,11 @@ async def gather_source(source: str, overlays: Sequence[str], egress: "Egress") 
         return await gather_document(source, client=client, overlays=overlays)
 
 
+def text_of(bundle: "DocumentBundle") -> str:
+    """Everything that a bundle holds, to be looked through."""
+    return bundle.packed().decode("utf-8", "replace")
+
+
 async def regather_stored(document: StoredDocument, egress: "Egress") -> "DocumentBundle | None":
     """The files of a document that was added, read again; None when its server says that nothing changed.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from interlock_core import Json, JsonObject, Principal
+from interlock_core import Json, JsonObject, Principal, Redactor
 from interlock_core.errors import InterlockError, NotFoundError
 from interlock_core.nearest import suggestion
 from interlock_runtime._declared import Unusable
@@ -16,8 +16,10 @@ from interlock_runtime._mounting import (
     mount_stored,
     regather_stored,
     remount_declared,
+    text_of,
 )
 from interlock_runtime.settings import Settings, ToolSettings
+from interlock_security.redaction import refuse_secrets
 
 if TYPE_CHECKING:
     from interlock_security import AuditLog
@@ -33,6 +35,7 @@ class Reloading:
         settings: Say where requests may go.
         documents: Holds the documents that commands added.
         audit: Records what changed.
+        redactor: Knows the secrets, which no document may hold.
         principal: By whom.
         unusable: Documents that could not be put in place.
     """
@@ -41,6 +44,7 @@ class Reloading:
     settings: Settings
     documents: DocumentStore
     audit: "AuditLog"
+    redactor: Redactor
     principal: Principal
     unusable: Mapping[str, Unusable]
 
@@ -80,6 +84,7 @@ class Reloading:
         known = bundle_of(document)
         if bundle is None or (bundle.digest, bundle.versions) == (known.digest, known.versions):
             return Reload(info=before, added=(), changed=(), removed=())
+        refuse_secrets(text_of(bundle), self.redactor, field="source")
         fresh = replace(document, content=bundle.packed())
         # Into a registry of its own first: what cannot be read is neither kept nor put in place.
         mount_stored(ToolRegistry(cache=cache_of(self.settings)), fresh)

@@ -43,10 +43,12 @@ from interlock_runtime._mounting import (
     gather_source,
     mount_stored,
     report_of,
+    text_of,
 )
 from interlock_runtime._reloading import Reloading
 from interlock_runtime._toolservers import ToolServers
 from interlock_runtime.settings import Settings
+from interlock_security.redaction import refuse_secrets
 
 if TYPE_CHECKING:
     from interlock_runtime._access import Access
@@ -334,6 +336,7 @@ class Tools:
             added_at=int(self._documents.clock.now() * 1e6),
             added_by=principal.user,
         )
+        refuse_secrets(text_of(bundle), self._guards.redactor, field="source")
         known = {entry.namespace: entry.source for entry in await self._documents.all()}
         info = mount_stored(self._fresh_registry(progress), document)
         async with self._audit.change("tools.add", principal, {"namespace": name, "source": source}):
@@ -367,6 +370,7 @@ class Tools:
             settings=self._settings,
             documents=self._documents,
             audit=self._audit,
+            redactor=self._guards.redactor,
             principal=principal,
         )
         told = await reloading.reload(namespace, declared=declared, stored=stored)

@@ -58,6 +58,10 @@ _AFTER = select("WHERE idx > ? ORDER BY idx LIMIT ?")
 _OPEN = select("ORDER BY idx LIMIT ?", of="audit_open JOIN audit_records USING (idx)")
 
 
+_TAKING = frozenset({"clear", "disable", "remove", "revoke"})
+"""Changes that take something away, which can be done whatever it is called."""
+
+
 class AuditLog:
     """An append-only log that shows whether anyone changed it.
 
@@ -181,8 +185,11 @@ class AuditLog:
             data: What it is changed to; no secret of it is stored.
 
         Raises:
+            InvalidRequestError: A secret that is kept here would be kept in a name or a reason as well.
             AuditUnavailableError: It cannot be recorded, so it is not made.
         """
+        if name.rpartition(".")[2] not in _TAKING:
+            self._sanitise.refuse_secrets(data)
         call = new_id("change")
         entry = await self._append(RecordKind.INTENT, change_data(name, by, data, call=call), call=call)
         try:

@@ -8,6 +8,7 @@ from interlock_core.jsontypes import Json, JsonObject, as_object
 from interlock_core.protocols import Audience, Redactor
 from interlock_security.audit._fields import CHANGE
 from interlock_security.audit._record import canonical
+from interlock_security.redaction import refuse_secrets
 
 # From here on a value is pruned before it is redacted.
 _HUGE_CHARS = 64 * 1024
@@ -48,6 +49,14 @@ class Sanitiser:
     def __init__(self, redactor: Redactor, limits: AuditLimits) -> None:
         self._redactor = redactor
         self._limits = limits
+
+    def refuse_secrets(self, value: JsonObject) -> None:
+        """Refuse data in which a known secret stands: what it tells of keeps it as it is.
+
+        Raises:
+            InvalidRequestError: One does.
+        """
+        refuse_secrets(value, self._redactor)
 
     def data(self, value: JsonObject) -> tuple[str, JsonObject]:
         """A record's data: as canonical text (redacted, cut, when too large without bulk), and redacted."""
