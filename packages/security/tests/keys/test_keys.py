@@ -383,7 +383,10 @@ async def test_users_see_and_revoke_their_own_keys_only(keys: ApiKeys, admin: Pr
     for key_id in (other.key.id, "key_nothing"):
         with pytest.raises(NotFoundError) as caught:
             await keys.revoke(key_id, by=bob)
-        assert caught.value.message == "There is no such key that you may revoke."
+        assert caught.value.message == f"There is no key with the id {key_id!r} that you may revoke."
+    with pytest.raises(NotFoundError) as caught:
+        await keys.revoke(theirs.text.reveal(), by=bob)
+    assert caught.value.message == "There is no key of that id that you may revoke."
     with pytest.raises(NotFoundError):
         await keys.revoke(theirs.key.id, by=Principal(user="bob", roles=frozenset({"readonly"})))
     assert (await keys.revoke(theirs.key.id, by=bob)).revoked_at is not None

@@ -44,6 +44,7 @@ _ADMIN_ID = "key_admin"
 _CACHE_S = 0.5
 _CACHE_ENTRIES = 10_000
 _USE_NOTED_EVERY_S = 60.0
+_LONGEST_ID = 40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,9 +200,9 @@ class ApiKeys:
         key = await self._table.get(key_id)
         if key is None or not self._may_revoke(by, key):
             raise NotFoundError(
-                "There is no such key that you may revoke.",
+                f"There is no key {_shown(key_id)} that you may revoke.",
                 field="id",
-                remedy="The list of keys shows their ids.",
+                remedy="`interlock keys list` shows the ids of yours.",
             )
         now = self._clock.now()
         async with self._changes.change(
@@ -407,3 +408,8 @@ def _unknown() -> UnknownKeyError:
     return UnknownKeyError(
         "There is no such API key.", remedy="Send one as `Authorization: Bearer ilk_…` or `x-api-key`."
     )
+
+
+def _shown(key_id: str) -> str:
+    """An id as it was given; what may be a key's text, in its place by mistake, is not shown."""
+    return f"with the id {key_id!r}" if len(key_id) <= _LONGEST_ID else "of that id"
