@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from interlock_core import Call, CallKind, JsonObject, Permit, Principal, Secret, ToolSpec, new_id
+from interlock_core import Call, CallKind, JsonObject, Money, Permit, Principal, Secret, ToolSpec, new_id
 from interlock_core.errors import NotFoundError, PermissionDeniedError, RefusedError
 from interlock_core.nearest import suggestion
 from interlock_core.store import Store
+from interlock_runtime._guarded import PriceOf
 from interlock_runtime._people import Directory, declared_teams, declared_users
 from interlock_runtime._rules import Rules
 from interlock_security import (
@@ -48,6 +49,11 @@ def local_user() -> str:
 def permission_checker(settings: "Settings") -> PermissionChecker:
     """The checker over the built-in roles and those of the configuration."""
     return PermissionChecker(RoleBook(settings.roles), environment=settings.server.environment)
+
+
+async def _unpriced(tool: str) -> Money | None:
+    """Nothing is known of prices yet."""
+    del tool
 
 
 class Access:
@@ -102,6 +108,7 @@ class Access:
         self.people = Directory(self._people, grants=self._grants, local=self.local, forget=self._keys.forget)
         self._local: Principal | None = None
         self._watch: KeyWatch | None = None
+        self._price_of: PriceOf = _unpriced
 
     @property
     def permit(self) -> Permit:
@@ -164,6 +171,11 @@ class Access:
         """Show somebody from here on which keys come from where."""
         self._watch = watch
 
+    def priced(self, price_of: PriceOf) -> None:
+        """Learn from here on what one call of a tool costs: rules may bound it."""
+        self._price_of = price_of
+        self.rules.price_of = price_of
+
     def require(self, principal: Principal, area: str) -> None:
         """Refuse a principal who may not administer an area such as `stats.read`.
 
@@ -192,6 +204,7 @@ class Access:
             principal=principal,
             effect=tool.effect,
             category=tool.category,
+            cost_bound=await self._price_of(tool.name),
         )
         async with self.permission_before_approval.around(call):
             return

@@ -1,9 +1,10 @@
 """Guards around providers and executors: every call passes them in one order, and they see how it ended."""
 
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing
 from dataclasses import replace
+from typing import TypeAlias
 
 from interlock_core import (
     Call,
@@ -15,6 +16,7 @@ from interlock_core import (
     Guard,
     Message,
     ModelInfo,
+    Money,
     Outcome,
     Prepared,
     Principal,
@@ -26,6 +28,9 @@ from interlock_core import (
     new_id,
 )
 from interlock_core.assembly import CompletionAssembler
+
+PriceOf: TypeAlias = Callable[[str], Awaitable[Money | None]]
+"""What one call of a tool costs, by its name; None where nobody stated it."""
 
 
 class GuardedProvider:
@@ -167,6 +172,33 @@ def _outcome(completion: Completion, duration_s: float, first: float | None) -> 
         attempts=completion.attempts,
         tool_calls=len(completion.message.tool_calls),
     )
+
+
+class PricedExecutor:
+    """Wraps an executor: each call says what it can cost, as far as a price of its tool is stated.
+
+    A bound that came with the call is not believed: whoever makes a call does not set its price.
+
+    Args:
+        inner: Makes the calls.
+        price_of: What one call of a tool costs.
+    """
+
+    def __init__(self, inner: ToolExecutor, price_of: PriceOf) -> None:
+        self._inner = inner
+        self._price_of = price_of
+
+    async def prepare(self, call: ToolCall, context: Call) -> Prepared:
+        """Validate a call and build the exact request, without sending it."""
+        return await self._inner.prepare(call, context)
+
+    async def execute(self, call: ToolCall, context: Call) -> ToolResult:
+        """Make a call that says what it can cost.
+
+        Raises:
+            StoreError: The prices cannot be read, so it is not made.
+        """
+        return await self._inner.execute(call, replace(context, cost_bound=await self._price_of(call.name)))
 
 
 class GuardedExecutor:

@@ -230,6 +230,7 @@ async def _opened_watch(ground: _Ground, credentials: Credentials) -> _Watch:
     )
     stack.push_async_callback(quotas.aclose)
     await quotas.open()
+    ground.access.priced(quotas.call_price)
     records.measure(USED_RATIO, quotas.used)
     return _Watch(alerts=alerts, records=records, limits=limits, quotas=quotas)
 
@@ -317,6 +318,7 @@ def _tool_guards(ground: _Ground, watch: _Watch, asked: Approver) -> ToolGuards:
         inner=(*counting, AuditGuard(ground.audit, reads=settings.audit.reads)),
         redactor=ground.redactor,
         needs_approval=needs_approval(settings.approvals, ground.checker),
+        price_of=watch.quotas.call_price,
     )
 
 

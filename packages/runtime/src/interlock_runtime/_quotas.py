@@ -64,6 +64,14 @@ class QuotaDesk:
         """Counts the calls of tools that have a price."""
         return QuotaGuard(self._quotas)
 
+    async def call_price(self, tool: str) -> Money | None:
+        """What one call of a tool costs; None where nobody stated it.
+
+        Raises:
+            StoreError: The quotas cannot be read.
+        """
+        return await self._quotas.call_price(tool)
+
     async def list(self, *, by: Principal | None = None) -> Sequence[JsonObject]:
         """Every quota, with what declared it.
 

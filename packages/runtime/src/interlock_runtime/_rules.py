@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from interlock_core import Call, CallKind, JsonObject, Money, Principal, Taint, ToolSpec, new_id
 from interlock_core.errors import PermissionDeniedError
+from interlock_runtime._guarded import PriceOf
 from interlock_security import Explanation, OverrideRequest, Overrides, PermissionChecker
 
 
@@ -19,7 +20,7 @@ class RightQuestion:
         arguments: Its arguments.
         at: When, in seconds since 1970; now when None.
         tainted: Sources of untrusted text in the run.
-        cost: Most money that the call can cost; unknown when None.
+        cost: Most money that the call can cost; what one call of the tool is stated to cost when None.
         approved_by: Who said yes to it.
     """
 
@@ -41,6 +42,9 @@ class Rules:
         overrides: The overrides.
         principal_of: A user by name.
         local: The user at this machine.
+
+    Attributes:
+        price_of: What one call of a tool costs; None until somebody knows prices.
     """
 
     def __init__(
@@ -55,6 +59,7 @@ class Rules:
         self._overrides = overrides
         self._principal_of = principal_of
         self._local = local
+        self.price_of: PriceOf | None = None
 
     async def explain(self, question: RightQuestion, *, by: Principal | None = None) -> Explanation:
         """Why, with every rule that was looked at, and what would have to change.
@@ -70,7 +75,9 @@ class Rules:
         if asker.user != question.user:
             self._require(asker, "roles.read")
         await self._overrides.refresh()
-        tool = question.tool
+        tool, cost = question.tool, question.cost
+        if cost is None and self.price_of is not None:
+            cost = await self.price_of(tool.name)
         call = Call(
             id=new_id("call"),
             kind=CallKind.TOOL,
@@ -81,7 +88,7 @@ class Rules:
             category=tool.category,
             arguments=question.arguments or {},
             taint=tuple(Taint(source=source, call_id="") for source in question.tainted),
-            cost_bound=question.cost,
+            cost_bound=cost,
         )
         return self._checker.explain_call(call, approvals=frozenset(question.approved_by), at=question.at)
 

@@ -31,7 +31,7 @@ from interlock_runtime._conversion import converted
 from interlock_runtime._declared import Documents
 from interlock_runtime._devtools import DevFolders
 from interlock_runtime._documents import DocumentStore, StoredDocument, credential_of
-from interlock_runtime._guarded import GuardedExecutor
+from interlock_runtime._guarded import GuardedExecutor, PricedExecutor, PriceOf
 from interlock_runtime._hidden import RedactingExecutor
 from interlock_runtime._lazytools import ExecutorWhenWanted, LoadedTools, NoTools
 from interlock_runtime._mounting import (
@@ -68,6 +68,7 @@ class ToolGuards:
         inner: Rules after approval, outermost first.
         redactor: Hides secrets in results.
         needs_approval: Which calls a person must approve.
+        price_of: What one call of a tool costs.
     """
 
     outer: tuple[Guard, ...]
@@ -76,6 +77,7 @@ class ToolGuards:
     inner: tuple[Guard, ...]
     redactor: Redactor
     needs_approval: Callable[[Call], bool]
+    price_of: PriceOf
 
 
 class Tools:
@@ -460,11 +462,12 @@ class Tools:
         )
         inner.offer_reader()
         guarded = GuardedExecutor(RedactingExecutor(inner, guards.redactor), guards.inner)
-        self._folders.mount(registry, GuardedExecutor(guarded, guards.unasked))
+        unasked = GuardedExecutor(guarded, guards.unasked)
+        self._folders.mount(registry, PricedExecutor(unasked, guards.price_of))
         asked = ApprovingExecutor(guarded, guards.approver, needs_approval=guards.needs_approval)
         return LoadedTools(
             registry=registry,
-            executor=GuardedExecutor(asked, guards.outer),
+            executor=PricedExecutor(GuardedExecutor(asked, guards.outer), guards.price_of),
             credentialed=credentialed,
             aclose=inner.aclose,
         )

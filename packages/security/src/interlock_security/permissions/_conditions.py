@@ -14,7 +14,7 @@ from enum import StrEnum
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from interlock_core.call import Call
+from interlock_core.call import Call, CallKind
 from interlock_core.errors import ConfigurationError
 from interlock_core.jsontypes import Json, JsonObject
 from interlock_core.nearest import suggestion
@@ -137,7 +137,7 @@ class Conditions:
         if self.cost_at_most is not None:
             cost = moment.call.cost_bound
             if cost is None or cost.micro_usd < 0:
-                raise UncomputableError("what the call can cost is not known")
+                raise UncomputableError(_unpriced(moment.call))
             if cost.micro_usd > self.cost_at_most:
                 wrong.append(f"it can cost {cost.micro_usd} micro-USD")
         return wrong
@@ -184,6 +184,19 @@ class Conditions:
 
 
 _NONE = Conditions()
+
+
+def _unpriced(call: Call) -> str:
+    """Why nobody knows what a call can cost, and what to configure."""
+    if call.kind is CallKind.MODEL:
+        return (
+            "what the call can cost is not known; give it a bound, such as [pipeline] max_cost_usd or the "
+            "header x-interlock-max-cost-usd"
+        )
+    return (
+        "what the call can cost is not known; state its price in dollars, 0 for nothing, as call_usd of "
+        f'[[quotas]] with scope = "tool" and name = "{call.name}" or a pattern'
+    )
 
 
 def _hours(value: Json, where: str) -> Hours:

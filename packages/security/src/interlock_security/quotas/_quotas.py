@@ -119,6 +119,15 @@ class Quotas:
         """
         return await self._book.applied(subject)
 
+    async def call_price(self, tool: str) -> Money | None:
+        """What one call of a tool costs; None where no quota of tools states it.
+
+        Raises:
+            StoreError: The quotas cannot be read.
+        """
+        quotas = (await self._book.rules()).tools(tool)
+        return Applied(tuple((quota, quota.name) for quota in quotas)).call_price
+
     async def reserve(self, key: str, applied: Applied, bound: Money | None) -> Posting:
         """Set aside the most that a call can cost.
 
