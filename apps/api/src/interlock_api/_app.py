@@ -34,6 +34,7 @@ from interlock_api._plain import PlainRoutes
 from interlock_api._problems import problem
 from interlock_api._refusals import IdentityError, MethodNotAllowedError, told
 from interlock_api._server import Reply
+from interlock_api._standing import Standings
 from interlock_core import Principal
 from interlock_core.errors import (
     InterlockError,
@@ -75,15 +76,19 @@ class Gateway:
 
     Attributes:
         mcp: The route that has streams and sessions to be ended.
+        standings: What is open, and is ended when its key no longer stands.
     """
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._largest = runtime.settings.server.max_body_bytes
         plain, models = PlainRoutes(runtime), ModelRoutes(runtime)
-        chat, responses, messages = (CompletionRoutes(runtime, dialect) for dialect in _DIALECTS)
+        self.standings = Standings(runtime.access, runtime.quotas)
+        chat, responses, messages = (
+            CompletionRoutes(runtime, dialect, self.standings) for dialect in _DIALECTS
+        )
         self._doorway = Doorway(runtime.settings.server)
-        self.mcp = McpRoute(runtime)
+        self.mcp = McpRoute(runtime, self.standings)
         self._management = ManagementRoute(runtime)
         self._open: Mapping[str, OpenHandler] = {
             "/": plain.home,

@@ -9,6 +9,7 @@ from interlock_api._asgi import Request, Response
 from interlock_api._call import call_of
 from interlock_api._limits import limit_headers
 from interlock_api._refusals import StoppingError, told
+from interlock_api._standing import Open, Standings
 from interlock_core import Call, Chunk, Completion, CompletionRequest, Money, Principal
 from interlock_core.errors import InterlockError, PermissionDeniedError
 from interlock_core.jsontypes import Json, JsonObject, dump_json
@@ -37,11 +38,13 @@ class CompletionRoutes:
     Args:
         runtime: Answers the requests.
         dialect: How clients of these routes speak.
+        standings: Ends answers whose key no longer stands.
     """
 
-    def __init__(self, runtime: Runtime, dialect: str) -> None:
+    def __init__(self, runtime: Runtime, dialect: str, standings: Standings) -> None:
         self._runtime = runtime
         self._dialect = dialect
+        self._standings = standings
 
     async def complete(self, request: Request, response: Response, principal: Principal) -> None:
         """Answer one request of a client."""
@@ -49,7 +52,11 @@ class CompletionRoutes:
         call = call_of(request, principal, asked.request.model, self._runtime.redactor)
         response.note("x-interlock-run", call.run or "")
         work = self._stream if asked.stream else self._whole
-        await request.while_connected(work(asked.request, call, response))
+
+        async def answered(held: Open) -> None:
+            await request.while_connected(work(asked.request, call, response, held))
+
+        await self._standings.while_standing(principal, answered, call=call)
 
     async def count(self, request: Request, response: Response, principal: Principal) -> None:
         """Say how many tokens the input of a request is, without having it answered."""
@@ -65,7 +72,8 @@ class CompletionRoutes:
         answer: JsonObject = {"input_tokens": counted.tokens}
         await response.whole(200, dump_json(answer).encode(), content_type=JSON)
 
-    async def _whole(self, request: CompletionRequest, call: Call, response: Response) -> None:
+    async def _whole(self, request: CompletionRequest, call: Call, response: Response, held: Open) -> None:
+        del held
         completion = await self._runtime.provider.complete(request, call)
         headers = [
             *_headers(completion),
@@ -75,7 +83,7 @@ class CompletionRoutes:
         body = codec(self._dialect).render_response(completion)
         await response.whole(200, body, content_type=JSON, headers=headers)
 
-    async def _stream(self, request: CompletionRequest, call: Call, response: Response) -> None:
+    async def _stream(self, request: CompletionRequest, call: Call, response: Response, held: Open) -> None:
         """Send pieces as they come; until the first one, an error is still an answer of its own."""
         renderer = codec(self._dialect).render_stream(request)
         known: dict[str, Json] = {"run": call.run}
@@ -91,7 +99,8 @@ class CompletionRoutes:
                     await response.piece(renderer.chunk(chunk))
         except asyncio.CancelledError:
             if response.started:
-                await response.end(renderer.error(StoppingError("This server was stopped.", retry_after=1)))
+                ending = held.ending or StoppingError("This server was stopped.", retry_after=1)
+                await response.end(renderer.error(ending))
             raise
         except Exception as error:
             if not response.started:

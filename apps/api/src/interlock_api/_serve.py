@@ -183,6 +183,7 @@ async def _listen(runtime: Runtime, listener: socket.socket, stop: Stop) -> bool
         retiring.cancel()
         tending.cancel()
         await asyncio.gather(retiring, tending, return_exceptions=True)
+        await gateway.standings.aclose()
         await gateway.mcp.aclose()
 
 

@@ -167,6 +167,15 @@ class Access:
             self._watch.signed_in(principal, address)
         return principal
 
+    async def renew(self, principal: Principal) -> Principal:
+        """Whom a principal's key stands for by now, looked up anew: for what stays open after its request.
+
+        Raises:
+            UnauthenticatedError: Nobody.
+            StoreError: It cannot be read.
+        """
+        return principal if principal.key_id is None else await self._keys.renew(principal.key_id)
+
     def watched(self, watch: "KeyWatch | None") -> None:
         """Show somebody from here on which keys come from where."""
         self._watch = watch

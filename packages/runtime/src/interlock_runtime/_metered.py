@@ -1,7 +1,7 @@
 """A provider whose requests are paid for from quotas."""
 
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 
 from interlock_core import Call, Chunk, Completion, CompletionRequest, Embeddings, ModelInfo, Provider
@@ -17,6 +17,21 @@ class _Paid:
     adapted: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class UnderWay:
+    """A call that is being answered.
+
+    Attributes:
+        call: The call.
+        model: Who answers.
+        tariff: What that costs at most.
+    """
+
+    call: Call
+    model: str
+    tariff: Tariff
+
+
 class MeteredProvider:
     """Wraps one provider: a call whose principal has a quota carries a meter, and a bounded answer.
 
@@ -27,12 +42,16 @@ class MeteredProvider:
         inner: Answers the requests.
         quotas: The ledger.
         tariff: What models cost at most.
+        under_way: Where the calls that are being answered are kept, by their ids.
     """
 
-    def __init__(self, inner: Provider, quotas: Quotas, tariff: Tariff) -> None:
+    def __init__(
+        self, inner: Provider, quotas: Quotas, tariff: Tariff, *, under_way: dict[str, UnderWay]
+    ) -> None:
         self._inner = inner
         self._quotas = quotas
         self._tariff = tariff
+        self._under_way = under_way
 
     @property
     def name(self) -> str:
@@ -42,7 +61,8 @@ class MeteredProvider:
     async def complete(self, request: CompletionRequest, call: Call | None = None) -> Completion:
         """Answer a request whole."""
         paid = await self._paid(request, call)
-        answer = await self._inner.complete(paid.request, paid.call)
+        with self._noted(paid):
+            answer = await self._inner.complete(paid.request, paid.call)
         return replace(answer, adapted=(*paid.adapted, *answer.adapted)) if paid.adapted else answer
 
     async def stream(
@@ -51,10 +71,11 @@ class MeteredProvider:
         """Answer a request piece by piece; the first piece says what was done in another way."""
         paid = await self._paid(request, call)
         adapted = paid.adapted
-        async with aclosing(self._inner.stream(paid.request, paid.call)) as chunks:
-            async for chunk in chunks:
-                yield replace(chunk, adapted=(*adapted, *chunk.adapted)) if adapted else chunk
-                adapted = ()
+        with self._noted(paid):
+            async with aclosing(self._inner.stream(paid.request, paid.call)) as chunks:
+                async for chunk in chunks:
+                    yield replace(chunk, adapted=(*adapted, *chunk.adapted)) if adapted else chunk
+                    adapted = ()
 
     async def embed(self, model: str, texts: Sequence[str], call: Call | None = None) -> Embeddings:
         """Make one vector a text."""
@@ -70,6 +91,19 @@ class MeteredProvider:
     async def aclose(self) -> None:
         """Close the wrapped provider."""
         await self._inner.aclose()
+
+    @contextmanager
+    def _noted(self, paid: _Paid) -> Generator[None, None, None]:
+        """The context in which a call is known to be under way."""
+        call = paid.call
+        if call is None:
+            yield
+            return
+        self._under_way[call.id] = UnderWay(call, paid.request.model, self._tariff)
+        try:
+            yield
+        finally:
+            self._under_way.pop(call.id, None)
 
     async def _paid(self, request: CompletionRequest, call: Call | None) -> _Paid:
         """The request and the call as they are sent on.

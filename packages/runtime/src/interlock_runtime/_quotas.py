@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from interlock_core import Guard, JsonObject, Money, Notifier, Principal, Provider
-from interlock_core.errors import ConfigurationError, InvalidRequestError
-from interlock_runtime._metered import MeteredProvider
+from interlock_core.errors import ConfigurationError, InvalidRequestError, QuotaExceededError
+from interlock_runtime._metered import MeteredProvider, UnderWay
 from interlock_runtime.settings import QuotaSettings
-from interlock_security.quotas import Period, Quota, QuotaGuard, Quotas, Scope, Tariff
+from interlock_security.quotas import Period, Quota, QuotaGuard, Quotas, Scope, Tariff, subject_of
 
 if TYPE_CHECKING:
     from interlock_core.store import Store
@@ -43,6 +43,7 @@ class QuotaDesk:
     ) -> None:
         self._access = access
         self._declared = bool(settings.quotas)
+        self._under_way: dict[str, UnderWay] = {}
         self._quotas = Quotas(
             store, configured=configured_quotas(settings), changes=audit, notes=audit, notifier=notifier
         )
@@ -58,7 +59,7 @@ class QuotaDesk:
 
     def around_attempts(self, inner: Provider, tariff: Tariff) -> Provider:
         """One provider, each request to it paid for."""
-        return MeteredProvider(inner, self._quotas, tariff)
+        return MeteredProvider(inner, self._quotas, tariff, under_way=self._under_way)
 
     def around_tools(self) -> Guard:
         """Counts the calls of tools that have a price."""
@@ -71,6 +72,27 @@ class QuotaDesk:
             StoreError: The quotas cannot be read.
         """
         return await self._quotas.call_price(tool)
+
+    async def withdrawn(self, call: str) -> QuotaExceededError | None:
+        """Why the answer to a call that was let in may not go on; None when it may, or is over.
+
+        A budget that was set to nothing pays for nothing any more; one that is merely spent has paid for it.
+
+        Raises:
+            StoreError: Budgets cannot be read.
+        """
+        found = self._under_way.get(call)
+        if found is None or found.tariff.free(found.model):
+            return None
+        applied = await self._quotas.applied(subject_of(found.call.principal))
+        gone = next((limit.account for limit in applied.limits if not limit.micro_usd), None)
+        if gone is None:
+            return None
+        return QuotaExceededError(
+            f"The {gone.period} quota of {gone.scope} {gone.name} was set to nothing meanwhile.",
+            field=gone.title,
+            remedy="Ask an administrator.",
+        )
 
     async def list(self, *, by: Principal | None = None) -> Sequence[JsonObject]:
         """Every quota, with what declared it.

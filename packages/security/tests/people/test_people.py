@@ -128,6 +128,42 @@ async def test_a_users_own_team_goes_before_that_of_a_key(house: House, admin: P
         await keys.create(KeyRequest(name="k", user="bob", team="red"), by=admin)
 
 
+async def test_a_key_for_a_team_stops_when_its_user_is_taken_out(house: House, admin: Principal) -> None:
+    """It no longer spends what is the team's; back in a team, it works again."""
+    people, keys = house.people, house.keys
+    await people.create_team("blue", by=admin)
+    await people.create_user("bob", team="blue", by=admin)
+    made = await keys.create(KeyRequest(name="k", user="bob", team="blue"), by=admin)
+    await people.remove("blue", "bob", by=admin)
+    keys.forget()
+    with pytest.raises(UnauthenticatedError, match="taken out of the team"):
+        await keys.authenticate(made.text.reveal())
+    with pytest.raises(InvalidRequestError, match="taken out of a team"):
+        await keys.create(KeyRequest(name="k2", user="bob", team="blue"), by=admin)
+    await people.add("blue", "bob", by=admin)
+    assert (await keys.authenticate(made.text.reveal())).team == "blue"
+
+
+async def test_a_key_whose_user_s_record_has_vanished_stands_for_nobody(
+    house: House, admin: Principal, store: Store
+) -> None:
+    """Whether the record was there when the key was made, or when it was used."""
+    people, keys = house.people, house.keys
+    await people.create_user("bob", by=admin)
+    early = await keys.create(KeyRequest(name="e", user="eve"), by=admin)
+    made = await keys.create(KeyRequest(name="k", user="bob"), by=admin)
+    assert (await keys.authenticate(early.text.reveal())).user == "eve"
+    await people.create_user("eve", by=admin)
+    keys.forget()
+    await keys.authenticate(early.text.reveal())
+    await keys.aclose()
+    await store.execute("DELETE FROM people_users")
+    keys.forget()
+    for key in (early, made):
+        with pytest.raises(UnauthenticatedError, match="no record"):
+            await keys.authenticate(key.text.reveal())
+
+
 @pytest.mark.promise("A9")
 async def test_a_disabled_users_keys_stop(house: House, admin: Principal) -> None:
     """Those that are there; no new one is made; enabled again, they work again."""
@@ -195,7 +231,7 @@ async def test_what_the_configuration_declares_is_read_only(
         ("bob", "store", False),
         ("off", "configuration", True),
     ]
-    assert await people.standing("ann") == Standing(team="ops", organisation="acme")
+    assert await people.standing("ann") == Standing(kept=True, team="ops", organisation="acme")
     assert (await people.standing("off")).disabled
     for change in (
         people.create_user("ann", by=admin),

@@ -3,7 +3,7 @@
 import asyncio
 import hmac
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -73,7 +73,7 @@ class KeyRules:
     """What holds for all keys.
 
     Attributes:
-        fallback_role: The role of a key that has none, while its user holds none; None for no right at all.
+        fallback_role: The role of a key that has none, while its user never held one; None for no right.
         most_wrong: Wrong keys that one network may present within a minute, before it is locked out.
     """
 
@@ -160,7 +160,7 @@ class ApiKeys:
             now=now,
             checker=self._checker,
         )
-        await self._check_owner(user, request.team)
+        standing = await self._checked_owner(user, request.team)
         text = new_key()
         key = ApiKey(
             id=new_id("key"),
@@ -176,6 +176,7 @@ class ApiKeys:
             revoked_at=None,
             last_used_at=None,
             budgets=KeyBudgets(day=request.budget_day, month=request.budget_month),
+            user_kept=standing.kept,
         )
         await self._keep(key, text, by)
         return NewKey(key=key, text=Secret(text, name=f"api_key_{key.hint}"))
@@ -245,6 +246,23 @@ class ApiKeys:
         self._note_use(known.key.id)
         return known.principal
 
+    async def renew(self, key_id: str) -> Principal:
+        """Whom a recognised key stands for by now, looked up anew: for what stays open after its request.
+
+        Raises:
+            UnauthenticatedError: It stands for nobody any more.
+            StoreError: It cannot be read: nobody may stay.
+        """
+        key = await self._table.get(key_id)
+        try:
+            if key is None:
+                raise _unknown()
+            self._check_expiry(key)
+            return await self._stands_for(key)
+        except UnauthenticatedError:
+            self.forget()
+            raise
+
     def forget(self) -> None:
         """Look every key up anew from now on, so that changed roles count at once."""
         self._generation += 1
@@ -310,9 +328,12 @@ class ApiKeys:
         known = self._cache.get(index)
         if known is None or known.until <= self._clock.monotonic():
             known = await self._recognise(index)
-        if known.key.expires_at is not None and known.key.expires_at <= self._clock.now():
-            raise UnauthenticatedError("This API key has expired.", remedy="Ask for a new one.")
+        self._check_expiry(known.key)
         return known
+
+    def _check_expiry(self, key: ApiKey) -> None:
+        if key.expires_at is not None and key.expires_at <= self._clock.now():
+            raise UnauthenticatedError("This API key has expired.", remedy="Ask for a new one.")
 
     async def _recognise(self, index: bytes) -> _Known:
         generation, until = self._generation, self._clock.monotonic() + _CACHE_S
@@ -320,22 +341,7 @@ class ApiKeys:
         if found is None or not hmac.compare_digest(found[0], index):
             raise _unknown()
         key = found[1]
-        if key.revoked_at is not None:
-            raise UnauthenticatedError("This API key was revoked.", remedy="Ask for a new one.")
-        standing = await self._standing(key.user, key.team)
-        if standing.disabled:
-            raise UnauthenticatedError(
-                "The user of this API key is disabled.", remedy="Ask an administrator."
-            )
-        principal = Principal(
-            user=key.user,
-            roles=await self._roles(key.role, key.user),
-            key_id=key.id,
-            team=standing.team,
-            organisation=standing.organisation,
-            scopes=key.scopes,
-        )
-        known = _Known(key, principal, until)
+        known = _Known(key, await self._stands_for(key), until)
         self._noted.setdefault(key.id, key.last_used_at or 0.0)
         if generation == self._generation:
             if len(self._cache) >= _CACHE_ENTRIES:
@@ -343,15 +349,49 @@ class ApiKeys:
             self._cache[index] = known
         return known
 
+    async def _stands_for(self, key: ApiKey) -> Principal:
+        """Whom a key stands for today, its expiry aside.
+
+        Raises:
+            UnauthenticatedError: Nobody.
+        """
+        if key.revoked_at is not None:
+            raise UnauthenticatedError("This API key was revoked.", remedy="Ask for a new one.")
+        standing = await self._standing(key.user, key.team)
+        if standing.disabled:
+            raise _ownerless("The user of this API key is disabled.")
+        if key.user_kept and not standing.kept:
+            raise _ownerless("There is no record of this API key's user any more.")
+        if key.team is not None and standing.left:
+            raise _ownerless("The user of this API key was taken out of the team that it was made for.")
+        if standing.kept and not key.user_kept:
+            self._later(self._table.user_kept(key.id, self._clock.now()), "that its user is kept", key.id)
+        return Principal(
+            user=key.user,
+            roles=await self._roles(key.role, key.user),
+            key_id=key.id,
+            team=standing.team,
+            organisation=standing.organisation,
+            scopes=key.scopes,
+        )
+
     async def _standing(self, user: str, team: str | None) -> Standing:
         return Standing(team=team) if self._owners is None else await self._owners.standing(user, team=team)
 
-    async def _check_owner(self, user: str, team: str | None) -> None:
-        """Refuse a key for a user who is disabled, or who belongs to another team than it names."""
+    async def _checked_owner(self, user: str, team: str | None) -> Standing:
+        """What a user's name means.
+
+        Raises:
+            InvalidRequestError: The user is disabled, or belongs to another team than the key shall name.
+        """
         standing = await self._standing(user, team)
         if standing.disabled:
             raise InvalidRequestError(
                 f"{user} is disabled.", field="user", remedy="'interlock users enable' undoes it."
+            )
+        if team is not None and standing.left:
+            raise InvalidRequestError(
+                f"{user} was taken out of a team.", field="team", remedy="'interlock teams add' undoes it."
             )
         if team is not None and standing.team != team:
             raise InvalidRequestError(
@@ -366,7 +406,8 @@ class ApiKeys:
         """The roles of a key today."""
         if role is not None:
             return frozenset({role})
-        return await self._roles_of(user) or self._fallback
+        held = await self._roles_of(user)
+        return self._fallback if not held and not await self._table.had_role(user) else held
 
     async def _secret(self) -> bytes:
         if self._pepper is None:
@@ -383,15 +424,20 @@ class ApiKeys:
         if now - self._noted.get(key_id, 0.0) < _USE_NOTED_EVERY_S:
             return
         self._noted[key_id] = now
-        task = asyncio.create_task(self._write_use(key_id, now))
+        self._later(self._table.used(key_id, now), "the last use", key_id)
+
+    def _later(self, writing: Coroutine[None, None, None], what: str, key_id: str) -> None:
+        """Note something that no answer waits for."""
+        task = asyncio.create_task(_noted(writing, what, key_id))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _write_use(self, key_id: str, at: float) -> None:
-        try:
-            await self._table.used(key_id, at)
-        except StoreError as error:
-            _logger.warning("the last use of the key %s was not noted: %s", key_id, error)
+
+async def _noted(writing: Coroutine[None, None, None], what: str, key_id: str) -> None:
+    try:
+        await writing
+    except StoreError as error:
+        _logger.warning("of the key %s %s was not noted: %s", key_id, what, error)
 
 
 def admin_key_text(home: Path) -> Secret | None:
@@ -408,6 +454,10 @@ def _unknown() -> UnknownKeyError:
     return UnknownKeyError(
         "There is no such API key.", remedy="Send one as `Authorization: Bearer ilk_…` or `x-api-key`."
     )
+
+
+def _ownerless(why: str) -> UnauthenticatedError:
+    return UnauthenticatedError(why, remedy="Ask an administrator.")
 
 
 def _shown(key_id: str) -> str:

@@ -44,6 +44,7 @@ class ApiKey:
         revoked_at: When it was revoked.
         last_used_at: When it was last used, to the minute.
         budgets: What it may spend.
+        user_kept: There was a record of its user when it was made or last looked up.
     """
 
     id: str
@@ -59,6 +60,7 @@ class ApiKey:
     revoked_at: float | None
     last_used_at: float | None
     budgets: KeyBudgets = KeyBudgets()
+    user_kept: bool = False
 
     def as_json(self) -> JsonObject:
         """The key as a JSON object, without its text."""
@@ -88,7 +90,8 @@ class ApiKey:
         """
         if row[0] is None or row[3] is None:
             raise StoreError("A row of the keys names no key or no user.")
-        key_id, name, hint, user, team, role, scopes, created, by, expires, revoked, used, day, month = row
+        key_id, name, hint, user, team, role, scopes, created, by, expires, revoked, used, *rest = row
+        day, month, kept = rest
         return cls(
             id=str(key_id),
             name=str(name),
@@ -103,6 +106,7 @@ class ApiKey:
             revoked_at=_seconds(revoked),
             last_used_at=_seconds(used),
             budgets=KeyBudgets(day=_money(day), month=_money(month)),
+            user_kept=kept is not None,
         )
 
 

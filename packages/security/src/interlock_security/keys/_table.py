@@ -7,21 +7,23 @@ from interlock_security.keys._record import ApiKey, scopes_json
 
 _FIND = (
     "SELECT lookup, id, name, hint, user_name, team, role, scopes, created_at, created_by, expires_at,"
-    " revoked_at, last_used_at, budget_day_micro_usd, budget_month_micro_usd FROM keys_api WHERE lookup = ?"
+    " revoked_at, last_used_at, budget_day_micro_usd, budget_month_micro_usd, user_kept_at"
+    " FROM keys_api WHERE lookup = ?"
 )
 _BY_ID = (
     "SELECT id, name, hint, user_name, team, role, scopes, created_at, created_by, expires_at,"
-    " revoked_at, last_used_at, budget_day_micro_usd, budget_month_micro_usd FROM keys_api WHERE id = ?"
+    " revoked_at, last_used_at, budget_day_micro_usd, budget_month_micro_usd, user_kept_at"
+    " FROM keys_api WHERE id = ?"
 )
 _ALL = (
     "SELECT id, name, hint, user_name, team, role, scopes, created_at, created_by, expires_at,"
-    " revoked_at, last_used_at, budget_day_micro_usd, budget_month_micro_usd FROM keys_api"
+    " revoked_at, last_used_at, budget_day_micro_usd, budget_month_micro_usd, user_kept_at FROM keys_api"
     " ORDER BY created_at, id"
 )
 _INSERT = (
     "INSERT INTO keys_api (id, name, lookup, hint, user_name, team, role, scopes, created_at, created_by,"
-    " expires_at, budget_day_micro_usd, budget_month_micro_usd)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
+    " expires_at, budget_day_micro_usd, budget_month_micro_usd, user_kept_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING"
 )
 
 
@@ -64,6 +66,7 @@ class KeyTable:
                     None if money is None else money.micro_usd
                     for money in (key.budgets.day, key.budgets.month)
                 ),
+                _micro(key.created_at) if key.user_kept else None,
             ),
         )
 
@@ -76,6 +79,17 @@ class KeyTable:
     async def used(self, key_id: str, at: float) -> None:
         """Note that a key was used."""
         await self._store.execute("UPDATE keys_api SET last_used_at = ? WHERE id = ?", (_micro(at), key_id))
+
+    async def user_kept(self, key_id: str, at: float) -> None:
+        """Note that a record of a key's user was seen."""
+        await self._store.execute(
+            "UPDATE keys_api SET user_kept_at = ? WHERE id = ? AND user_kept_at IS NULL", (_micro(at), key_id)
+        )
+
+    async def had_role(self, user: str) -> bool:
+        """Whether a user was ever given a role, also one that was taken away since."""
+        found = await self._store.fetch_one("SELECT 1 FROM roles_grants WHERE user_name = ?", (user,))
+        return found is not None
 
 
 def _micro(seconds: float | None) -> int | None:

@@ -5,7 +5,7 @@ The rules:
 1. Reading needs the area `users.read` or `teams.read`, changing `users.write` or `teams.write`.
 2. What the configuration declares is read-only here, and no name is in both.
 3. A user has one team at most, a team one organisation at most. A user's own team goes before the team that
-   a key names.
+   a key names; who was taken out of a team is in none, whatever a key names.
 4. Every change is recorded before it is made.
 5. A disabled user stays known: the name cannot be taken by somebody else.
 
@@ -119,9 +119,12 @@ class People:
         declared = self._users.get(user)
         found = await self._table.user(user) if declared is None else declared
         own = None if found is None else found.team
-        place = team if own is None else own
+        left = isinstance(found, StoredUser) and found.left
+        place = team if own is None and not left else own
         return Standing(
+            kept=found is not None,
             disabled=found is not None and found.disabled,
+            left=left,
             team=place,
             organisation=None if place is None else await self._organisation(place),
         )

@@ -46,12 +46,16 @@ class Standing:
     """What a user's name means when a key bears it.
 
     Attributes:
+        kept: The configuration or the store has a record of the user.
         disabled: No key of the user works.
+        left: The user was taken out of a team, and put into none since.
         team: The user's team.
         organisation: The team's organisation.
     """
 
+    kept: bool = False
     disabled: bool = False
+    left: bool = False
     team: str | None = None
     organisation: str | None = None
 

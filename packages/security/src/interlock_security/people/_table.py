@@ -15,6 +15,7 @@ class StoredUser:
     Attributes:
         name: The name.
         team: The user's team.
+        left: The user was taken out of a team, and put into none since.
         disabled: No key of the user works.
         created_at: When the user was created.
         created_by: Who created the user.
@@ -22,6 +23,7 @@ class StoredUser:
 
     name: str
     team: str | None
+    left: bool
     disabled: bool
     created_at: float
     created_by: str
@@ -59,14 +61,16 @@ class PeopleTable:
     async def user(self, name: str) -> StoredUser | None:
         """A user."""
         row = await self._store.fetch_one(
-            "SELECT name, team, disabled_at, created_at, created_by FROM people_users WHERE name = ?", (name,)
+            "SELECT name, team, left_at, disabled_at, created_at, created_by FROM people_users"
+            " WHERE name = ?",
+            (name,),
         )
         return None if row is None else _user(row)
 
     async def users(self) -> dict[str, StoredUser]:
         """Every user by name."""
         rows = await self._store.fetch_all(
-            "SELECT name, team, disabled_at, created_at, created_by FROM people_users"
+            "SELECT name, team, left_at, disabled_at, created_at, created_by FROM people_users"
         )
         return {str(row[0]): _user(row) for row in rows}
 
@@ -109,9 +113,9 @@ class PeopleTable:
     async def place(self, name: str, team: str | None, *, at: float, by: str) -> None:
         """Put a user into a team, or into none, keeping one that was only seen so far."""
         await self._store.execute(
-            "INSERT INTO people_users (name, team, created_at, created_by) VALUES (?, ?, ?, ?)"
-            " ON CONFLICT (name) DO UPDATE SET team = excluded.team",
-            (name, team, _micro(at), by),
+            "INSERT INTO people_users (name, team, left_at, created_at, created_by) VALUES (?, ?, ?, ?, ?)"
+            " ON CONFLICT (name) DO UPDATE SET team = excluded.team, left_at = excluded.left_at",
+            (name, team, _micro(at) if team is None else None, _micro(at), by),
         )
 
     async def team(self, name: str) -> StoredTeam | None:
@@ -148,8 +152,15 @@ class PeopleTable:
 
 
 def _user(row: Sequence[SqlValue]) -> StoredUser:
-    name, team, disabled_at, created_at, created_by = row
-    return StoredUser(str(name), _text(team), disabled_at is not None, _seconds(created_at), str(created_by))
+    name, team, left_at, disabled_at, created_at, created_by = row
+    return StoredUser(
+        name=str(name),
+        team=_text(team),
+        left=left_at is not None,
+        disabled=disabled_at is not None,
+        created_at=_seconds(created_at),
+        created_by=str(created_by),
+    )
 
 
 def _team(row: Sequence[SqlValue]) -> StoredTeam:

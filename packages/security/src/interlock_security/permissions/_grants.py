@@ -83,7 +83,9 @@ class RoleGrants:
         Raises:
             StoreError: The grants cannot be read.
         """
-        rows = await self._store.fetch_all("SELECT role FROM roles_grants WHERE user_name = ?", (user,))
+        rows = await self._store.fetch_all(
+            "SELECT role FROM roles_grants WHERE user_name = ? AND revoked_at IS NULL", (user,)
+        )
         return self._configured.get(user, frozenset()) | {str(role) for (role,) in rows}
 
     async def list(self, user: str | None = None) -> tuple[Grant, ...]:
@@ -92,7 +94,9 @@ class RoleGrants:
         Raises:
             StoreError: The grants cannot be read.
         """
-        rows = await self._store.fetch_all("SELECT user_name, role, granted_by, granted_at FROM roles_grants")
+        rows = await self._store.fetch_all(
+            "SELECT user_name, role, granted_by, granted_at FROM roles_grants WHERE revoked_at IS NULL"
+        )
         grants = [
             Grant(user=str(who), role=str(role), origin="store", granted_by=str(by), at=float(at or 0) / 1e6)
             for who, role, by, at in rows
@@ -125,7 +129,9 @@ class RoleGrants:
         async with self._changes.change("roles.grant", by, {"user": user, "role": role}):
             await self._store.execute(
                 "INSERT INTO roles_grants (user_name, role, granted_by, granted_at) VALUES (?, ?, ?, ?)"
-                " ON CONFLICT (user_name, role) DO NOTHING",
+                " ON CONFLICT (user_name, role) DO UPDATE SET granted_by = excluded.granted_by,"
+                " granted_at = excluded.granted_at, revoked_at = NULL"
+                " WHERE roles_grants.revoked_at IS NOT NULL",
                 (user, role, by.user, at),
             )
         return Grant(user=user, role=role, origin="store", granted_by=by.user, at=at / 1e6)
@@ -145,8 +151,10 @@ class RoleGrants:
         if not any(grant.role == role for grant in await self.list(user)):
             raise NotFoundError(f"{user} does not hold the role {role}.", field="role")
         async with self._changes.change("roles.revoke", by, {"user": user, "role": role}):
+            # The row stays: who had a role and lost it must not fall back to the role of those who never had.
             await self._store.execute(
-                "DELETE FROM roles_grants WHERE user_name = ? AND role = ?", (user, role)
+                "UPDATE roles_grants SET revoked_at = ? WHERE user_name = ? AND role = ?",
+                (int(self._clock.now() * 1e6), user, role),
             )
 
     def _allowed(self, by: Principal, role: str) -> None:

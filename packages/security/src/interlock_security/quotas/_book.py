@@ -16,7 +16,7 @@ from interlock_security.quotas._rows import micro
 Subject: TypeAlias = tuple[tuple[Scope, str], ...]
 """Whom a call counts for: key, user, team, organisation, tool, as far as known."""
 
-_FRESH_S = 1.0
+_FRESH_S = 0.4
 _MOST_KEYS = 10_000
 _SET = (
     "SELECT scope, name, day_micro_usd, month_micro_usd, time_zone, thresholds, max_tokens,"

@@ -48,6 +48,11 @@ class Tariff:
         # The client's own bytes name no such limit, so they cannot be forwarded as they are.
         return replace(request, max_tokens=limit, original=None)
 
+    def free(self, model: str) -> bool:
+        """Whether a model is known to cost nothing."""
+        price = self.prices.price(model)
+        return price is not None and not _dearest_input(price, 0) and not _dearest_output(price, 0)
+
     def most(self, request: CompletionRequest) -> Money | None:
         """The most that a request can cost; None when nobody can know."""
         price = self.prices.price(request.model)
