@@ -5,7 +5,7 @@ import json
 import sqlite3
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from interlock_api import running
@@ -19,7 +19,7 @@ CANARY_B = "tenantb7c1e90"
 """Stands in every name of tenant b."""
 
 ROLES = ("admin", "developer", "agent", "readonly")
-_FREE = ("audit_", "metrics_", "alembic_", "sqlite_", "alerts_", "limits_", "runtime_")
+_FREE = ("audit_", "metrics_", "alembic_", "sqlite_", "alerts_", "limits_", "runtime_", "keys_guesses")
 
 
 @dataclass(slots=True)
@@ -92,8 +92,14 @@ class Town:
 
 
 @asynccontextmanager
-async def town(folder: Path, *, most_wrong: int = 1_000_000) -> AsyncGenerator[Town, None]:
-    """A gateway on SQLite with a key for every role, two tenants that hold the same, and a revoked key."""
+async def town(folder: Path, *, most_wrong: int = 1_000_000, **tables: object) -> AsyncGenerator[Town, None]:
+    """A gateway on SQLite with a key for every role, two tenants that hold the same, and a revoked key.
+
+    Args:
+        folder: Its data folder.
+        most_wrong: Wrong keys that a network may present within a minute.
+        tables: Further tables of its settings.
+    """
     async with OpenAIChatServer(models=("small",), key="sk-town-4c1d") as vendor:
         for _ in range(64):
             vendor.then(Say("ok"))
@@ -108,6 +114,7 @@ async def town(folder: Path, *, most_wrong: int = 1_000_000) -> AsyncGenerator[T
                 "local": ProviderSettings(kind="local", enabled=False),
             },
         )
+        settings = replace(settings, **tables)
         async with (
             Runtime.open(settings, environment={"STUB": "sk-town-4c1d"}, open_paths=False) as runtime,
             running(runtime) as address,

@@ -42,20 +42,18 @@ class QuotaDesk:
         notifier: Notifier | None = None,
     ) -> None:
         self._access = access
-        self._declared = bool(settings.quotas)
         self._under_way: dict[str, UnderWay] = {}
         self._quotas = Quotas(
             store, configured=configured_quotas(settings), changes=audit, notes=audit, notifier=notifier
         )
 
     async def open(self) -> None:
-        """Hold the quotas of the configuration against those of the store.
+        """Hold the quotas of the configuration against those of the store, and tell what is still untold.
 
         Raises:
             ConfigurationError: Both declare the same one.
         """
-        if self._declared:
-            await self._quotas.check()
+        await self._quotas.open()
 
     def around_attempts(self, inner: Provider, tariff: Tariff) -> Provider:
         """One provider, each request to it paid for."""

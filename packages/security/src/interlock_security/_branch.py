@@ -2,5 +2,5 @@
 
 from interlock_core.store import Branch
 
-BRANCH = Branch(name="security", head="security_0009", package="interlock_security.migrations")
+BRANCH = Branch(name="security", head="security_0010", package="interlock_security.migrations")
 """The tables that this part keeps in the store."""

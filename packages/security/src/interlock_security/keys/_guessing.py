@@ -1,4 +1,4 @@
-"""Locks networks out that guess at keys.
+"""Locks networks out that guess at keys: the rules, and one process that holds to them alone.
 
 The rules:
 
@@ -12,7 +12,7 @@ The rules:
 
 A key that was revoked, has expired or whose user is disabled is no guess. A refusal says nothing about the
 key that it refuses: it was not looked up. Not covered: guessing itself, which 256 random bits make hopeless;
-this keeps the load and the noise of it away.
+this keeps the load and the noise of it away. `SharedGuesses` holds several processes to them together.
 """
 
 from collections import OrderedDict
@@ -24,11 +24,16 @@ from interlock_core.errors import RateLimitedError, UnauthenticatedError
 
 _WINDOW_S = 60.0
 _FIRST_S = 30.0
-_LONGEST_S = 900.0
+LONGEST_S = 900.0
+"""The longest lock-out."""
+
+_MOST_DOUBLINGS = 10
 _FORGIVEN_S = 3_600.0
 _SHARED = 50
 _FEW = 3
-_REMEMBERED = 10_000
+REMEMBERED = 10_000
+"""How many networks, how many endings and how many welcome keys are remembered."""
+
 _HINT_CHARS = 4
 
 Kept = TypeVar("Kept")
@@ -45,21 +50,56 @@ class LockedOutError(RateLimitedError):
 
 
 @dataclass(slots=True)
-class _Tally:
+class Tally:
+    """What is remembered of a network, or of an ending; moments are seconds of one clock.
+
+    Attributes:
+        since: When the minute began in which `wrong` is counted.
+        wrong: Wrong keys in it.
+        locked_until: When it is let in again.
+        times: How often it was locked out without an hour's peace in between.
+        last: When the last wrong key came.
+    """
+
     since: float
     wrong: int = 0
     locked_until: float = 0.0
     times: int = 0
     last: float = 0.0
 
+    def count(self, now: float) -> None:
+        """Count one more wrong key."""
+        if now - self.last > _FORGIVEN_S:
+            self.times = 0
+        if now - self.since > _WINDOW_S:
+            self.since, self.wrong = now, 0
+        self.wrong += 1
+        self.last = now
 
-class _Bounded(OrderedDict[bytes, Kept], Generic[Kept]):
+    def lock(self, ending: "Tally", most: int, now: float) -> bool:
+        """Lock the network out where it presented too many, of which the ending's tally is one sign.
+
+        Returns:
+            Whether it is locked out just now, for the key that was counted last.
+        """
+        # More than one network alone could have presented: several guess together.
+        most = min(most, _FEW) if ending.wrong > max(_SHARED, most) else most
+        if self.wrong < most or self.locked_until > now:
+            return False
+        self.locked_until = now + min(LONGEST_S, _FIRST_S * 2 ** min(self.times, _MOST_DOUBLINGS))
+        self.times += 1
+        self.wrong = 0
+        return True
+
+
+class Bounded(OrderedDict[bytes, Kept], Generic[Kept]):
     """A mapping that forgets what was touched longest ago."""
 
     def keep(self, key: bytes, value: Kept) -> None:
+        """Keep a value, touched just now."""
         self[key] = value
         self.move_to_end(key)
-        if len(self) > _REMEMBERED:
+        if len(self) > REMEMBERED:
             self.popitem(last=False)
 
 
@@ -74,9 +114,9 @@ class GuessGuard:
 
     def __init__(self, *, most: int = 20) -> None:
         self._most = most
-        self._networks: _Bounded[_Tally] = _Bounded()
-        self._endings: _Bounded[_Tally] = _Bounded()
-        self._welcome: _Bounded[None] = _Bounded()
+        self._networks: Bounded[Tally] = Bounded()
+        self._endings: Bounded[Tally] = Bounded()
+        self._welcome: Bounded[None] = Bounded()
 
     @property
     def remembered(self) -> int:
@@ -97,11 +137,7 @@ class GuessGuard:
         tally = self._networks.get(network)
         if tally is None or tally.locked_until <= now or network + index in self._welcome:
             return
-        raise LockedOutError(
-            "Too many wrong API keys came from your network.",
-            remedy="Wait, then send a right one.",
-            retry_after=tally.locked_until - now,
-        )
+        raise locked_out(tally.locked_until - now)
 
     def right(self, network: bytes, index: bytes) -> None:
         """Note that a key was right."""
@@ -109,28 +145,30 @@ class GuessGuard:
 
     def wrong(self, network: bytes, text: str, now: float) -> bool:
         """Note that a key was wrong; whether its network is locked out for it."""
-        ending = _noted(self._endings, text[-_HINT_CHARS:].encode("utf-8", "replace"), now)
+        ending = _noted(self._endings, ending_of(text), now)
         tally = _noted(self._networks, network, now)
-        # More than one network alone could have presented: several guess together.
-        most = min(self._most, _FEW) if ending.wrong > max(_SHARED, self._most) else self._most
-        if tally.wrong < most or tally.locked_until > now:
-            return False
-        tally.locked_until = now + min(_LONGEST_S, _FIRST_S * 2**tally.times)
-        tally.times += 1
-        tally.wrong = 0
-        return True
+        return tally.lock(ending, self._most, now)
 
 
-def _noted(tallies: _Bounded[_Tally], key: bytes, now: float) -> _Tally:
-    tally = tallies.get(key) or _Tally(since=now, last=now)
-    if now - tally.last > _FORGIVEN_S:
-        tally.times = 0
-    if now - tally.since > _WINDOW_S:
-        tally.since, tally.wrong = now, 0
-    tally.wrong += 1
-    tally.last = now
+def _noted(tallies: Bounded[Tally], key: bytes, now: float) -> Tally:
+    tally = tallies.get(key) or Tally(since=now, last=now)
+    tally.count(now)
     tallies.keep(key, tally)
     return tally
+
+
+def ending_of(text: str) -> bytes:
+    """The part of a key by which guesses from many networks at one key are told."""
+    return text[-_HINT_CHARS:].encode("utf-8", "replace")
+
+
+def locked_out(wait_s: float) -> LockedOutError:
+    """The refusal of a network that is locked out."""
+    return LockedOutError(
+        "Too many wrong API keys came from your network.",
+        remedy="Wait, then send a right one.",
+        retry_after=wait_s,
+    )
 
 
 def network_of(address: str | None) -> bytes:

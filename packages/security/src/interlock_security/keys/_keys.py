@@ -23,7 +23,8 @@ from interlock_core.secret import Secret
 from interlock_core.store import Store
 from interlock_security._changes import ChangeLog
 from interlock_security._files import read_or_create, read_private
-from interlock_security.keys._guessing import GuessGuard, UnknownKeyError, network_of
+from interlock_security.keys._guesses import SharedGuesses
+from interlock_security.keys._guessing import UnknownKeyError, network_of
 from interlock_security.keys._minting import mint
 from interlock_security.keys._record import ApiKey, KeyBudgets, KeyRequest, NewKey
 from interlock_security.keys._table import KeyTable
@@ -130,8 +131,8 @@ class ApiKeys:
         self._roles_of = roles_of
         self._owners = owners
         self._fallback = frozenset(() if chosen.fallback_role is None else (chosen.fallback_role,))
-        self._guesses = GuessGuard(most=chosen.most_wrong)
         self._clock = clock or SystemClock()
+        self._guesses = SharedGuesses(store, most=chosen.most_wrong, clock=self._clock)
         self._pepper: bytes | None = None
         self._cache: dict[bytes, _Known] = {}
         self._generation = 0
@@ -231,18 +232,20 @@ class ApiKeys:
         """
         network = None if address is None else network_of(address)
         shaped = text is not None and is_key(text)
-        index = lookup(await self._secret(), text) if text is not None and shaped else b""
+        secret = await self._secret()
+        index = lookup(secret, text) if text is not None and shaped else b""
         if network is not None:
-            self._guesses.check(network, index, self._clock.monotonic())
+            await self._guesses.check(network, index, secret)
         try:
             if not shaped:
                 raise _unknown()
             known = await self._known(index)
         except UnknownKeyError:
-            self._note_wrong(network, text or "")
+            if network is not None and await self._guesses.wrong(network, text or "", secret):
+                _logger.warning("a network is locked out: it presented too many wrong API keys")
             raise
         if network is not None:
-            self._guesses.right(network, index)
+            await self._guesses.right(network, index, secret)
         self._note_use(known.key.id)
         return known.principal
 
@@ -307,7 +310,8 @@ class ApiKeys:
         return AdminKey(path=path, created=True)
 
     async def aclose(self) -> None:
-        """Wait until the last uses are noted."""
+        """Wait until the last uses and guesses are noted."""
+        await self._guesses.aclose()
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 
@@ -397,10 +401,7 @@ class ApiKeys:
             raise InvalidRequestError(
                 f"{user} is in the team {standing.team}.", field="team", remedy="Leave the team out."
             )
-
-    def _note_wrong(self, network: bytes | None, text: str) -> None:
-        if network is not None and self._guesses.wrong(network, text, self._clock.monotonic()):
-            _logger.warning("a network is locked out: it presented too many wrong API keys")
+        return standing
 
     async def _roles(self, role: str | None, user: str) -> frozenset[str]:
         """The roles of a key today."""

@@ -22,6 +22,7 @@ from interlock_security.quotas._books import (
     checked_amount,
 )
 from interlock_security.quotas._model import Account, Alert, Limit, Posting, Verdict
+from interlock_security.quotas._outbox import Outbox, Untold
 from interlock_security.quotas._rows import CHARGED, ENDED, FORGET, RENEW, held_of, keep, load, micro
 
 T = TypeVar("T")
@@ -32,8 +33,9 @@ LOCK = "quotas"
 LimitsOf: TypeAlias = Callable[[Sequence[Account]], Awaitable[Mapping[Account, Limit]]]
 """The limits of accounts as they are now; an account without one is left out."""
 
-OnAlerts: TypeAlias = Callable[[Sequence[Alert]], None]
-"""Is told what a commit raised, once it is durable; must not wait."""
+OnAlerts: TypeAlias = Callable[[Sequence[Untold]], None]
+"""Is told what a commit raised, once it is durable, and what another process did not live to tell; must not
+wait."""
 
 _MOST_TOGETHER = 512
 _MOST_SWEPT = 500
@@ -57,13 +59,14 @@ class Ledger:
 
     __slots__ = (
         *("_beat", "_closing", "_lease", "_life_s", "_limits_of", "_on_alerts", "_open", "_owed"),
-        *("_running", "_store", "_waiting", "_work"),
+        *("_outbox", "_running", "_store", "_waiting", "_work"),
     )
 
     def __init__(
         self, store: Store, *, limits_of: LimitsOf, on_alerts: OnAlerts | None = None, life_s: float = 60.0
     ) -> None:
         self._store = store
+        self._outbox = Outbox(store)
         self._limits_of = limits_of
         self._on_alerts = on_alerts
         self._life_s = life_s
@@ -218,6 +221,8 @@ class Ledger:
                 books = await load(transaction, self._store.dialect, steps)
                 postings = [books.post(step) for step in steps]
                 await keep(transaction, books)
+                alerts = [alert for posting in postings for alert in posting.alerts]
+                untold = await self._outbox.keep(transaction, alerts)
         except InterlockError as error:
             _fail(batch, error)
         except BaseException as error:
@@ -226,14 +231,17 @@ class Ledger:
                 raise
             _logger.exception("the ledger could not be written")
         else:
-            alerts = [alert for posting in postings for alert in posting.alerts]
-            if alerts and self._on_alerts is not None:
-                self._on_alerts(alerts)
+            if untold and self._on_alerts is not None:
+                self._on_alerts(untold)
             for (_, future), posting in zip(batch, postings, strict=True):
                 if not future.done():
                     future.set_result(posting)
 
     # ---- as long as the process lives
+
+    def begin(self) -> None:
+        """Tend the ledger from now on, also before anything is reserved here."""
+        self._keep_alive()
 
     def _keep_alive(self) -> None:
         if self._beat is None:
@@ -251,7 +259,7 @@ class Ledger:
                 return
 
     async def tend(self) -> None:
-        """Book what is owed, renew what is held, charge for the dead, forget what is long done."""
+        """Book what is owed, renew what is held, charge and tell for the dead, forget what is long done."""
         try:
             for step in list(self._owed.values()):
                 await self._post(step)
@@ -259,9 +267,28 @@ class Ledger:
             if self._open:
                 await self.renew()
             await self.sweep()
+            await self.retell()
             await self._store.execute(FORGET, (micro(self._store.clock.now() - _KEPT_S),))
+            await self._outbox.forget()
         except InterlockError as error:
             _logger.warning("the ledger could not be tended: %s", error)
+
+    async def retell(self) -> None:
+        """Tell what another process raised, and did not tell in time.
+
+        Raises:
+            StoreError: It cannot be read.
+        """
+        if self._on_alerts is not None and (untold := await self._outbox.claim()):
+            self._on_alerts(untold)
+
+    async def told(self, key: str) -> None:
+        """Note that an alert was told.
+
+        Raises:
+            StoreError: It cannot be noted, so the alert will be told again.
+        """
+        await self._outbox.told(key)
 
     async def renew(self) -> int:
         """Prolong the reservations of this process; how many there are.

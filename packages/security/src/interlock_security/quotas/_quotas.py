@@ -38,6 +38,7 @@ from interlock_security.quotas._model import (
     Usage,
     Verdict,
 )
+from interlock_security.quotas._outbox import Untold
 from interlock_security.quotas._periods import Period, span
 from interlock_security.quotas._rows import sheet_of
 from interlock_security.quotas._words import alert_json, told_json
@@ -328,14 +329,19 @@ class Quotas:
             await self._book.override(made)
         return made
 
-    async def check(self) -> None:
-        """Refuse a quota that both the configuration and the store declare.
+    async def open(self) -> None:
+        """Refuse a quota that both the configuration and the store declare; tell what is still untold.
+
+        Where there is a quota, the ledger is tended from now on.
 
         Raises:
-            ConfigurationError: There is one.
+            ConfigurationError: Both declare one.
             StoreError: The store cannot be read.
         """
-        await self._book.rules()
+        rules = await self._book.rules()
+        await self._ledger.retell()
+        if rules.quotas:
+            self._ledger.begin()
 
     async def settled(self) -> None:
         """Wait until every alert that was raised so far is told."""
@@ -436,25 +442,27 @@ class Quotas:
         origin = (quota.origin if quota is not None else "") or "store"
         return replace(usage, origin=origin, override=rules.override(account, at))
 
-    def _raise(self, alerts: Sequence[Alert]) -> None:
+    def _raise(self, untold: Sequence[Untold]) -> None:
         """Tell of alerts, behind the call that raised them."""
-        for alert in alerts:
-            task = asyncio.create_task(self._tell(alert))
+        for one in untold:
+            task = asyncio.create_task(self._tell(one.id, one.alert))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _tell(self, alert: Alert) -> None:
-        data = alert_json(alert)
+    async def _tell(self, key: str, alert: Alert) -> None:
+        data, at = alert_json(alert), self._store.clock.now()
         _logger.warning("%s", data["message"])
-        if self._notes is not None:
+        try:
             try:
-                await self._notes.note("quotas.alert", _SYSTEM, data)
-            except InterlockError as error:
-                _logger.warning("an alert is not in the audit log: %s", error)
-        if self._notifier is not None:
-            at = self._store.clock.now()
-            told: JsonObject = {"alert": told_json(alert, data, at)}
-            await self._notifier.notify(Event(kind=EventKind.WARNING, run="", at=at, data=told))
+                if self._notes is not None:
+                    await self._notes.note("quotas.alert", _SYSTEM, data)
+            finally:  # people are told of it also when the audit log cannot be written
+                if self._notifier is not None:
+                    told: JsonObject = {"alert": told_json(alert, data, at)}
+                    await self._notifier.notify(Event(kind=EventKind.WARNING, run="", at=at, data=told))
+            await self._ledger.told(key)
+        except InterlockError as error:
+            _logger.warning("an alert could not be told to all; it is tried again: %s", error)
 
 
 def _check_override(bound: Money, reason: str, until: float, now: float) -> None:
