@@ -14,17 +14,18 @@ from .harness.cases import Case, family
 from .harness.families import NUMBERS, carried_out
 from .harness.seen import Seen, problems
 from .test_body_families import FAMILIES as BODIES
+from .test_cache_families import FAMILIES as CACHES
 from .test_canary_families import FAMILIES as CANARIES
 from .test_definition_families import FAMILIES as DEFINITIONS
 from .test_error_families import FAMILIES as ERRORS
 from .test_http_families import FAMILIES as SENT
 from .test_surface_families import FAMILIES as SURFACES
 
-ELSEWHERE = (*BODIES, *CANARIES, *DEFINITIONS, *ERRORS, *SENT, *SURFACES)
+ELSEWHERE = (*BODIES, *CACHES, *CANARIES, *DEFINITIONS, *ERRORS, *SENT, *SURFACES)
 """Families that have a file of their own beside this one."""
 ADDRESSES = (1, 18, 19, 20, 21, 42)
 TAINTED = 27
-NOT_YET = frozenset({10, 15, 35, 39, 41})
+NOT_YET = frozenset({10, 15, 35, 41})
 """Families that no test takes from their file yet, whatever other tests prove of their rules."""
 
 FULL = os.environ.get("INTERLOCK_FULL") == "1"

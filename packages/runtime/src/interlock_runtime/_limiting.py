@@ -1,12 +1,13 @@
 """The limits of the settings and of the store, where they are counted, and what faces ask of them."""
 
+import logging
 import re
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, TypeVar
 
 from interlock_core import CompletionRequest, Guard, JsonObject, Principal, Provider, SecretStore
-from interlock_core.errors import ConfigurationError, InvalidRequestError
+from interlock_core.errors import ConfigurationError, InvalidRequestError, StoreError
 from interlock_core.tokens import EstimatingCounter
 from interlock_runtime._limited import LimitedProvider
 from interlock_runtime._lines import line_of
@@ -45,6 +46,8 @@ _USUAL_WINDOW = "1m"
 _MEMORY = "memory://"
 _LOCAL_GAUGE = "interlock_limiter_local"
 
+_logger = logging.getLogger("interlock.runtime.limits")
+
 
 class Limits:
     """The limits of this house.
@@ -76,13 +79,14 @@ class Limits:
         self._counter = EstimatingCounter()
 
     async def open(self, collector: "ProviderMetricsCollector") -> None:
-        """Read what commands set, and find where limits are counted; nothing is connected yet.
+        """Read what commands set, and find where limits are counted; a cache is asked for its version.
 
         Args:
             collector: Shows whether this process counts alone.
 
         Raises:
-            ConfigurationError: File and store declare the same limit, or the cache's address is wrong.
+            ConfigurationError: File and store declare the same limit, the cache's address is wrong, or its
+                version has known holes.
             MissingExtraError: What speaks to the cache is not installed.
         """
         await self._book.open()
@@ -194,7 +198,17 @@ class Limits:
             return MemoryBackend(self._store.clock)
         plain = "@" not in url and not url.startswith(("env:", "file:", "vault:"))
         address = url if plain else (await self._secrets.get(CACHE_ADDRESS)).reveal()
-        return ValkeyBackend(address, timeout_s=self._settings.cache.timeout_s)
+        cache = self._settings.cache
+        backend = ValkeyBackend(address, timeout_s=cache.timeout_s, accepted=cache.accept_versions)
+        try:
+            await backend.check()
+        except ConfigurationError:
+            await backend.aclose()
+            raise
+        except StoreError as error:
+            # It is asked again before the first script is sent there.
+            _logger.warning("the version of the cache is not known yet: %s", error)
+        return backend
 
 
 def configured_limits(settings: "Settings") -> Sequence[LimitRule]:

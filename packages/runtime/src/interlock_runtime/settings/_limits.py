@@ -53,3 +53,7 @@ class CacheSettings:
     retry_s: float = field(
         default=1.0, metadata={HELP: "Seconds until one that failed is tried again.", BOUNDS: ANY}
     )
+    accept_versions: tuple[str, ...] = field(
+        default=(),
+        metadata={HELP: "Versions of Valkey or Redis that are used although their number has known holes."},
+    )

@@ -14,13 +14,16 @@ from interlock_security.limits._rules import (
     Subjects,
     applicable,
 )
+from interlock_security.limits._server import CACHE_USER_RULES, CacheServer
 from interlock_security.limits._store import StoreBackend
 from interlock_security.limits._valkey import ValkeyBackend
 
 __all__ = [
+    "CACHE_USER_RULES",
     "EVERY",
     "MOST_EXACT",
     "Answer",
+    "CacheServer",
     "Charge",
     "Claim",
     "Correction",

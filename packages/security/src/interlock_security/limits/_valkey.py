@@ -1,6 +1,7 @@
 """Counters in Valkey or Redis, for any number of processes on any number of machines."""
 
-from collections.abc import Awaitable, Sequence
+import logging
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
 from urllib.parse import urlsplit
@@ -9,6 +10,7 @@ from interlock_core.clock import Clock
 from interlock_core.errors import ConfigurationError, MissingExtraError, StoreError
 from interlock_security.limits import _script
 from interlock_security.limits._claims import MOST_EXACT, WALK, Answer, Claim, Correction, Reading
+from interlock_security.limits._server import CacheServer
 
 if TYPE_CHECKING:
     from redis.asyncio import Redis
@@ -19,20 +21,28 @@ _PREFIX = "interlock:{limits}:"
 
 _MOST_CONNECTIONS = 32
 
+_logger = logging.getLogger("interlock.security.limits")
+
 
 class _Script(Protocol):
     def __call__(self, *, keys: Sequence[str], args: Sequence[str | int]) -> Awaitable[object]: ...
+
+
+class _Informing(Protocol):
+    async def info(self, section: str) -> Mapping[str, object]: ...
 
 
 class ValkeyBackend:
     """Counts in a Valkey or Redis server, by its clock; each check is one call of a script.
 
     Nothing is connected before the first check. Counters live in the server's memory: when it is restarted
-    without persistence they begin anew. Its keys expire by themselves.
+    without persistence they begin anew. Its keys expire by themselves. No script is sent to a server whose
+    version has known holes; scripts are constants, and names reach them as arguments alone.
 
     Args:
         url: `redis://`, `rediss://` (TLS), `valkey://`, `valkeys://` or `unix://` address.
         timeout_s: Seconds that the server is given to connect and to answer.
+        accepted: Versions of servers that the operator knows to be mended.
         clock: A time to be used in place of the server's, for tests.
 
     Raises:
@@ -40,7 +50,14 @@ class ValkeyBackend:
         MissingExtraError: redis-py is not installed.
     """
 
-    def __init__(self, url: str, *, timeout_s: float = 2.0, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 2.0,
+        accepted: Collection[str] = (),
+        clock: Clock | None = None,
+    ) -> None:
         scheme, _, rest = url.partition("://")
         if scheme not in _SCHEMES or not rest:
             raise ConfigurationError(
@@ -49,15 +66,34 @@ class ValkeyBackend:
                 remedy="Write redis://host:port, rediss://host:port or unix:///path.",
             )
         self._clock = clock
+        self._accepted = frozenset(accepted)
+        self._checked = False
         # What may hold a password is never told: scheme, host and port are enough to find it.
         place = urlsplit(f"{scheme}://{rest}")
         self._place = f"{scheme}://{place.hostname or place.path}"
         self._client = _connect(f"{_SCHEMES[scheme]}://{rest}", timeout_s)
-        self._foreign = _foreign_errors()
+        self._foreign, self._refused = _foreign_errors()
         self._take = cast("_Script", self._client.register_script(_script.TAKE))
         self._correct = cast("_Script", self._client.register_script(_script.CORRECT))
         self._renew = cast("_Script", self._client.register_script(_script.RENEW))
         self._release = cast("_Script", self._client.register_script(_script.RELEASE))
+
+    async def check(self) -> None:
+        """Ask the server which version it is.
+
+        Raises:
+            ConfigurationError: It is one with known holes.
+            StoreError: It cannot be asked.
+        """
+        try:
+            info = await cast("_Informing", self._client).info("server")
+        except self._refused:
+            info = dict[str, object]()
+        except self._foreign as error:
+            raise self._failure(error) from None
+        if (warning := CacheServer.from_info(info).check(self._accepted)) is not None:
+            _logger.warning("%s", warning)
+        self._checked = True
 
     async def take(self, claims: Sequence[Claim], holder: str) -> Answer:
         """Charge every claim, or none."""
@@ -95,14 +131,21 @@ class ValkeyBackend:
         return 0 if self._clock is None else round(self._clock.now() * 1e6)
 
     async def _run(self, script: _Script, keys: Sequence[str], arguments: Sequence[str | int]) -> object:
+        if not self._checked:
+            await self.check()
         try:
             return await script(keys=keys, args=arguments)
         except self._foreign as error:
-            raise StoreError(
-                f"The cache at {self._place} does not answer as it should ({type(error).__name__}).",
-                field="cache.url",
-                remedy="Check that the server runs, and that its address and password are right.",
-            ) from None
+            # Another server may answer at this address when it is there again.
+            self._checked = False
+            raise self._failure(error) from None
+
+    def _failure(self, error: Exception) -> StoreError:
+        return StoreError(
+            f"The cache at {self._place} does not answer as it should ({type(error).__name__}).",
+            field="cache.url",
+            remedy="Check that the server runs, its address and password, and what its user may do.",
+        )
 
 
 def _reading(used: int, entry: int, wait: int, reset: int) -> Reading:
@@ -134,7 +177,8 @@ def _connect(url: str, timeout_s: float) -> "Redis":
     return cast("Redis", module.Redis.from_pool(pool))
 
 
-def _foreign_errors() -> tuple[type[Exception], ...]:
-    from redis.exceptions import RedisError
+def _foreign_errors() -> tuple[tuple[type[Exception], ...], type[Exception]]:
+    """Every error of the client, and that of a command that the user may not run."""
+    from redis.exceptions import NoPermissionError, RedisError
 
-    return (RedisError, OSError, TimeoutError)
+    return (RedisError, OSError, TimeoutError), NoPermissionError
