@@ -15,7 +15,7 @@ from interlock_security.testing import Census, ReferenceQuestion
 from interlock_security.testing._corpus import CedarCorpus, corpus_path
 
 QUESTIONS, FEW = 200_000, 5_000
-TIMED = 3_000
+TIMED, FIRST = 3_000, 500
 SEED = 20_260_311
 
 
@@ -24,6 +24,7 @@ def figures(*, full: bool) -> Iterator[Figure]:
     yield from _census(QUESTIONS if full else FEW)
     yield from _corpus(every=1 if full else 40)
     yield from _costs()
+    yield from _first()
 
 
 def _census(count: int) -> Iterator[Figure]:
@@ -74,6 +75,18 @@ def _costs() -> Iterator[Figure]:
     yield Figure(
         "permissions: decision, conditions looked at anew", statistics.median(again[False]), "us CPU"
     )
+
+
+def _first() -> Iterator[Figure]:
+    """The first decision of a checker that knows nothing yet: entities are made, and Cedar is asked."""
+    census = Census(Random(SEED + 2), users=100)
+    times: list[float] = []
+    for call, question in census.questions(FIRST):
+        checker = PermissionChecker(census.checker.roles, environment=question.environment)
+        checker.use_overrides(census.checker.overrides)
+        times.append(_asked(checker, call, question))
+    yield Figure("permissions: first decision of a checker, median", statistics.median(times), "us CPU")
+    yield Figure("permissions: first decision of a checker, p99", _p99(times), "us CPU")
 
 
 def _asked(checker: PermissionChecker, call: Call, question: ReferenceQuestion) -> float:

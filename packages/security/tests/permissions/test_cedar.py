@@ -73,6 +73,9 @@ def test_what_is_no_context_is_denied() -> None:
     assert engine.decide(subject, json.dumps({**whole, "allow": ["r"]})) is Decided.ALLOWED
     for wrong in ("", "no JSON", "{}", json.dumps(whole), json.dumps({**whole, "allow": [5]})):
         assert engine.decide(subject, wrong) is Decided.DENIED
+    for lost in ("scoped", "asking", "deny", "uncomputable"):
+        kept = {name: value for name, value in {**whole, "allow": ["r"]}.items() if name != lost}
+        assert engine.decide(subject, json.dumps(kept)) is Decided.DENIED, lost
     assert engine.decide(engine.subject(frozenset({"r"}), broken=True), json.dumps(whole)) is Decided.DENIED
 
 
@@ -91,11 +94,11 @@ def test_where_cedar_and_the_evaluator_differ_the_call_is_denied(caplog: pytest.
     side = Side(who="user", name="alice", user="alice", roles=who.roles)
     call = Call(id="c", kind=CallKind.TOOL, name="x.y", principal=who, effect=Effect.WRITE)
     with caplog.at_level(logging.ERROR):
-        ruling = decider.decide(side, Moment(call=call, at=0.0), ())
+        ruling = decider.decide(side, Moment(call=call, at=0.0), {})
     assert (ruling.allowed, ruling.rule) == (False, "disagreement")
     assert "Cedar says allowed" in caplog.text
     read = replace(call, effect=Effect.READ)
-    assert decider.decide(side, Moment(call=read, at=0.0), ()).allowed
+    assert decider.decide(side, Moment(call=read, at=0.0), {}).allowed
 
 
 CORPUS = corpus_path(Path(__file__).parents[4])

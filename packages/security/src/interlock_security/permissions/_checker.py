@@ -25,8 +25,16 @@ from interlock_core.errors import InvalidRequestError
 from interlock_core.ids import new_id
 from interlock_core.toolspec import Effect
 from interlock_security.permissions._conditions import Moment, Standing
-from interlock_security.permissions._deciding import Decider, Recent, Standings, standings_of
-from interlock_security.permissions._evaluator import Ruling, consider, missing, stricter, weigh, wished
+from interlock_security.permissions._deciding import Decider, Recent, answers_of
+from interlock_security.permissions._evaluator import (
+    Answers,
+    Ruling,
+    consider,
+    missing,
+    stricter,
+    weigh,
+    wished,
+)
 from interlock_security.permissions._explanation import Explanation
 from interlock_security.permissions._handing import holds_wholly, why_not_handed_on
 from interlock_security.permissions._overrides import Override, RuleKind
@@ -117,26 +125,32 @@ class PermissionChecker:
         """
         who = call.principal
         key: tuple[object, ...] = (
-            *(call.kind, call.name, call.effect, call.category, call.agent),
-            *(who.user, who.roles, who.scopes),
+            call.kind,
+            call.name,
+            call.effect,
+            call.category,
+            call.agent,
+            who.user,
+            who.roles,
+            who.scopes,
         )
         known = self._cache.get(key)
         if isinstance(known, Verdict):
             return known
-        rules = self._decider.open_rules(call, self._sides(call)) if known is None else known
+        sides = self._sides(call)
+        rules = self._decider.open_rules(call, sides) if known is None else known
         moment = self._moment(call, approvals, at)
         if not rules:
-            return self._keep(key, self._decide(moment, ())[0])
+            return self._keep(key, self._decide(moment, {}, sides))
         if known is None:
             self._cache.keep(key, rules)
-        standings = standings_of(rules, moment)
-        whole = (*key, standings, approvals)
+        answers = answers_of(rules, moment)
+        # With these a verdict's reason is the same too: it names a condition, and what decided it.
+        whole = (*key, *answers.items(), approvals)
         verdict = self._cache.get(whole)
         if isinstance(verdict, Verdict):
             return verdict
-        verdict = self._decide(moment, standings)[0]
-        # A denial tells which condition failed and on what, so it is worked out for every call.
-        return self._keep(whole, verdict) if verdict.allowed else verdict
+        return self._keep(whole, self._decide(moment, answers, sides))
 
     def demand(self, call: Call) -> tuple[int, bool]:
         """How many people must approve a call by the rules, and whether who asks counts for nobody."""
@@ -241,7 +255,9 @@ class PermissionChecker:
         policy = self._decider.policy
         sides = self._sides(call)
         open_rules = self._decider.open_rules(call, sides)
-        verdict, rulings = self._decide(moment, standings_of(open_rules, moment))
+        answers = answers_of(open_rules, moment)
+        rulings = [self._ruling(side, moment, answers) for side in sides]
+        verdict = _verdict(call, rulings)
         changes = [ruling.change for ruling in rulings if ruling.change]
         if verdict.rule == "scope":
             changes.append("The key's scopes would have to include it.")
@@ -276,18 +292,18 @@ class PermissionChecker:
             sides.append(Side(who="agent", name=name, user=None, roles=roles))
         return sides
 
-    def _decide(self, moment: Moment, standings: Standings) -> tuple[Verdict, list[Ruling]]:
-        scoped = in_scope(moment.call.principal.scopes, moment.call)
-        user, *agent = self._sides(moment.call)
-        rulings = [self._decider.decide(user, moment, standings, scoped=scoped)]
-        rulings += [self._decider.decide(side, moment, standings) for side in agent]
-        if rulings[0].allowed and not scoped:
-            return _out_of_scope(wished(moment.call)), rulings
-        decisive = stricter(rulings)
-        verdict = decisive.verdict()
-        if decisive is not rulings[0]:
-            verdict = replace(verdict, rule=f"agent:{verdict.rule}")
-        return verdict, rulings
+    def _decide(self, moment: Moment, answers: Answers, sides: list[Side]) -> Verdict:
+        """The verdict alone: once the user may not, the agent is not asked about."""
+        user, *agent = sides
+        rulings = [self._ruling(user, moment, answers)]
+        if rulings[0].allowed:
+            rulings += [self._ruling(side, moment, answers) for side in agent]
+        return _verdict(moment.call, rulings)
+
+    def _ruling(self, side: Side, moment: Moment, answers: Answers) -> Ruling:
+        """The answer for one side; a key's scopes narrow what its user may, and nothing else."""
+        scoped = side.user is None or in_scope(moment.call.principal.scopes, moment.call)
+        return self._decider.decide(side, moment, answers, scoped=scoped)
 
 
 @cache
@@ -296,6 +312,15 @@ def _engine() -> "CedarEngine":
     from interlock_security.permissions._cedar import CedarEngine
 
     return CedarEngine()
+
+
+def _verdict(call: Call, rulings: list[Ruling]) -> Verdict:
+    """The verdict that follows from the answers for the sides, of which the user's is the first."""
+    if rulings[0].allowed and not in_scope(call.principal.scopes, call):
+        return _out_of_scope(wished(call))
+    decisive = stricter(rulings)
+    verdict = decisive.verdict()
+    return verdict if decisive is rulings[0] else replace(verdict, rule=f"agent:{verdict.rule}")
 
 
 def _out_of_scope(wish: str) -> Verdict:

@@ -6,29 +6,29 @@ them, and the call is denied.
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from interlock_core.call import Call
-from interlock_core.jsontypes import JsonObject, dump_json
+from interlock_core.jsontypes import dump_json
 from interlock_security.permissions._conditions import Moment, Standing
-from interlock_security.permissions._evaluator import Ground, Ruling, judge, settled, speaks_of
+from interlock_security.permissions._evaluator import Answers, Ground, Ruling, judge, settled, speaks_of
 from interlock_security.permissions._overrides import RuleKind
 from interlock_security.permissions._policy import Held, Policy, Side
 
 if TYPE_CHECKING:
     from cedarpy import Entities
 
-    from interlock_security.permissions._cedar import CedarEngine
+    from interlock_security.permissions._cedar import CedarEngine, Decided
 
 _logger = logging.getLogger("interlock.security")
 
 K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
-_SPEAKING, _SUBJECTS = 16_384, 4_096
+_SPEAKING, _SUBJECTS, _CONTEXTS = 16_384, 4_096, 256
 
 
 class Recent(OrderedDict[K, V]):
@@ -58,48 +58,86 @@ class Recent(OrderedDict[K, V]):
         return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Speaking:
-    """The rules of a policy that speak of one kind of call.
+    """Which rules speak of calls of one kind, name, effect and category; each is asked once, when it matters.
 
-    Attributes:
-        sure: Ids of those without a condition, by the heading under which they stand.
-        open: Those whose conditions are looked at anew for each call.
+    The call itself is not kept, for its arguments may be secret.
     """
 
-    sure: Mapping[str, Sequence[str]]
+    __slots__ = ("_known",)
+
+    def __init__(self) -> None:
+        self._known: dict[str, bool] = {}
+
+    def of(self, held: Held, call: Call) -> bool:
+        """Whether a rule speaks of such a call."""
+        known = self._known.get(held.id)
+        if known is None:
+            known = self._known[held.id] = speaks_of(held, call)
+        return known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """One side as Cedar takes it.
+
+    Attributes:
+        entities: The side, with the ids of all rules that it holds.
+        sure: The rules that it holds whose answer is the same for every call that they speak of.
+        open: Those whose conditions, or the people who said yes, decide about each call anew.
+        texts: The ids of all of them as JSON.
+        decided: What Cedar said to contexts; it looks at nothing else but the subject and the policies.
+    """
+
+    entities: "Entities"
+    sure: tuple[Held, ...]
     open: tuple[Held, ...]
+    texts: Mapping[str, str]
+    decided: "Recent[str, Decided]"
 
-    def context(self, standings: "Standings", *, scoped: bool) -> str:
-        """The rules that speak of a call, as Cedar takes them."""
-        context: JsonObject = {"scoped": scoped}
-        for heading, ids in self.sure.items():
-            context[heading] = [*ids, *(held for held, under in standings if under == heading)]
-        return dump_json(context)
+    def context(self, speaking: Speaking, moment: Moment, answers: Answers, *, scoped: bool) -> str:
+        """The rules that this side holds and that speak of a call, as Cedar takes them.
+
+        What it does not hold is left out: Cedar looks at nothing but what subject and context have in common,
+        and reads every id of a context anew for each question.
+
+        Args:
+            speaking: Which rules speak of the call.
+            moment: The call, and who approved it.
+            answers: What became of the open rules that speak of it.
+            scoped: Whether the key's scopes leave the call possible.
+        """
+        listed: dict[str, list[str]] = {"asking": [], "deny": [], "uncomputable": []}
+        for held in self.sure:
+            if speaking.of(held, moment.call):
+                listed.setdefault(held.kind, []).append(self.texts[held.id])
+        for held in self.open:
+            answer = answers.get(held.id)
+            if answer is not None and (heading := _heading(held, answer[0], moment)):
+                listed.setdefault(heading, []).append(self.texts[held.id])
+        lists = ",".join([f'"{heading}":[{",".join(ids)}]' for heading, ids in listed.items()])
+        return f'{{"scoped":{"true" if scoped else "false"},{lists}}}'
 
 
-Standings: TypeAlias = tuple[tuple[str, str], ...]
-"""Ids of rules with conditions that somebody holds, each with the heading under which it stands just now."""
-
-_HEADINGS = ("allow", "approved", "asking", "deny", "uncomputable")
+_HOLDS, _ERROR, _APPROVE = Standing.HOLDS, Standing.ERROR, RuleKind.APPROVE
 
 
-def standings_of(rules: Sequence[Held], moment: Moment) -> Standings:
-    """What becomes of rules with conditions for one call; those that do not hold are left out."""
-    return tuple((held.id, heading) for held in rules if (heading := _heading(held, moment)))
+def answers_of(rules: Iterable[Held], moment: Moment) -> Answers:
+    """What becomes of rules for one call."""
+    return {
+        held.id: held.rule.conditions.standing(moment) if held.conditional else (_HOLDS, "") for held in rules
+    }
 
 
-def _heading(held: Held, moment: Moment) -> str:
+def _heading(held: Held, standing: Standing, moment: Moment) -> str:
     """Under which heading a rule stands for a call; none where its conditions do not hold."""
-    conditions = held.rule.conditions
-    standing = conditions.standing(moment)[0] if conditions else Standing.HOLDS
-    if standing is Standing.ERROR:
+    if standing is _ERROR:
         return "uncomputable"
-    if standing is not Standing.HOLDS:
+    if standing is not _HOLDS:
         return ""
-    if held.kind is RuleKind.APPROVE:
+    if held.kind is _APPROVE:
         return "approved" if settled(held, moment) else "asking"
-    return held.kind.value
+    return held.kind
 
 
 class Decider:
@@ -114,39 +152,37 @@ class Decider:
         self.policy = policy
         self._engine_of = engine
         self._speaking: Recent[tuple[object, ...], Speaking] = Recent(_SPEAKING)
-        self._subjects: Recent[tuple[object, ...], Entities] = Recent(_SUBJECTS)
-
-    @cached_property
-    def _rules(self) -> tuple[Held, ...]:
-        return tuple(self.policy.everything())
+        self._subjects: Recent[tuple[object, ...], Subject] = Recent(_SUBJECTS)
 
     @cached_property
     def _engine(self) -> "CedarEngine":
         return self._engine_of()
 
-    def speaking(self, call: Call) -> Speaking:
-        """The rules that speak of a call."""
-        key = (call.kind, call.name, call.effect, call.category)
-        return self._speaking.recall(key, lambda: self._speaks(call))
-
     def open_rules(self, call: Call, sides: Iterable[Side]) -> tuple[Held, ...]:
         """The rules that speak of a call, that one of the sides holds, and whose conditions decide."""
-        speaking = self.speaking(call).open
-        if not speaking:
-            return ()
-        held = {item.id for side in sides for item in self.policy.held(side)}
-        return tuple(item for item in speaking if item.id in held)
+        speaking = self._speaks(call)
+        held = {one.id: one for side in sides for one in self._subject(side).open if speaking.of(one, call)}
+        return tuple(held.values())
 
-    def decide(self, side: Side, moment: Moment, standings: Standings, *, scoped: bool = True) -> Ruling:
+    def decide(self, side: Side, moment: Moment, answers: Answers, *, scoped: bool = True) -> Ruling:
         """The answer for one side: Cedar's decision with the evaluator's reasons.
 
         A scope is Cedar's business alone here: its reason is told by whoever looked at the scopes.
+
+        Args:
+            side: The side.
+            moment: The call, and who approved it.
+            answers: What became of the open rules that speak of it.
+            scoped: Whether the key's scopes leave the call possible.
         """
         from interlock_security.permissions._cedar import Decided
 
-        context = self.speaking(moment.call).context(standings, scoped=scoped)
-        decided = self._engine.decide(self._subject(side), context)
-        ruling = judge(self.policy, side, moment)
+        subject = self._subject(side)
+        context = subject.context(self._speaks(moment.call), moment, answers, scoped=scoped)
+        decided = subject.decided.get(context)
+        if decided is None:
+            decided = subject.decided.keep(context, self._engine.decide(subject.entities, context))
+        ruling = judge(self.policy, side, moment, answers=answers)
         told = Decided.DENIED
         if ruling.allowed and scoped:
             told = Decided.ASKING if ruling.approvals else Decided.ALLOWED
@@ -168,21 +204,21 @@ class Decider:
         )
 
     def _speaks(self, call: Call) -> Speaking:
-        sure: dict[str, list[str]] = {heading: [] for heading in _HEADINGS}
-        undecided: list[Held] = []
-        for held in self._rules:
-            if not speaks_of(held, call):
-                continue
-            if held.rule.conditions or held.kind is RuleKind.APPROVE:
-                undecided.append(held)
-            else:
-                sure[held.kind.value].append(held.id)
-        return Speaking(sure=sure, open=tuple(undecided))
+        key = (call.kind, call.name, call.effect, call.category)
+        return self._speaking.recall(key, Speaking)
 
-    def _subject(self, side: Side) -> "Entities":
+    def _subject(self, side: Side) -> Subject:
         user = side.user if side.user in self.policy.overridden else None
         return self._subjects.recall((user, side.roles), lambda: self._made(side))
 
-    def _made(self, side: Side) -> "Entities":
-        held = frozenset(item.id for item in self.policy.held(side))
-        return self._engine.subject(held, broken=bool(self.policy.unknown_roles(side.roles)))
+    def _made(self, side: Side) -> Subject:
+        rules = self.policy.held(side)
+        ids = frozenset(held.id for held in rules)
+        broken = bool(self.policy.unknown_roles(side.roles))
+        return Subject(
+            entities=self._engine.subject(ids, broken=broken),
+            sure=tuple(held for held in rules if not held.open),
+            open=tuple(held for held in rules if held.open),
+            texts={held: dump_json(held) for held in ids},
+            decided=Recent(_CONTEXTS),
+        )

@@ -3,9 +3,10 @@
 It shares nothing with the Cedar path but the rules themselves and the conditions' answers.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from interlock_core.call import Call, CallKind, Verdict
 from interlock_core.jsontypes import JsonObject
@@ -14,6 +15,13 @@ from interlock_security.permissions._overrides import RuleKind
 from interlock_security.permissions._policy import Held, Policy, Side
 
 _NAME_CHARS = 80
+# A member of an enumeration is looked up by its class each time, and these are asked for every rule.
+_HOLDS, _DENY, _APPROVE = Standing.HOLDS, RuleKind.DENY, RuleKind.APPROVE
+
+Answers: TypeAlias = Mapping[str, tuple[Standing, str]]
+"""What became of conditions for one call, by id of the rule, each with the condition that decided."""
+
+_NO_ANSWERS: Answers = {}
 
 
 class Ground(StrEnum):
@@ -105,15 +113,23 @@ class Weighed:
     why: str = ""
 
 
-def weigh(policy: Policy, side: Side, moment: Moment) -> list[Weighed]:
-    """The rules of a side that speak of a call; no role, no rule."""
+def weigh(policy: Policy, side: Side, moment: Moment, *, answers: Answers = _NO_ANSWERS) -> list[Weighed]:
+    """The rules of a side that speak of a call; no role, no rule.
+
+    Args:
+        policy: The policy.
+        side: The side.
+        moment: The call, and what conditions look at beside it.
+        answers: What is known of conditions; the others are looked at here.
+    """
     found: list[Weighed] = []
     for held in policy.held(side):
-        if speaks_of(held, moment.call):
-            conditions = held.rule.conditions
-            found.append(
-                Weighed(held, *conditions.standing(moment)) if conditions else Weighed(held, Standing.HOLDS)
-            )
+        if not speaks_of(held, moment.call):
+            continue
+        if held.conditional:
+            found.append(Weighed(held, *(answers.get(held.id) or held.rule.conditions.standing(moment))))
+        else:
+            found.append(Weighed(held, _HOLDS))
     return found
 
 
@@ -135,16 +151,23 @@ def _considered(side: Side, held: Held, weighed: Weighed | None) -> Consideratio
     )
 
 
-def judge(policy: Policy, side: Side, moment: Moment) -> Ruling:
-    """The answer for one side: what is broken denies, then what denies, what asks, what allows."""
+def judge(policy: Policy, side: Side, moment: Moment, *, answers: Answers = _NO_ANSWERS) -> Ruling:
+    """The answer for one side: what is broken denies, then what denies, what asks, what allows.
+
+    Args:
+        policy: The policy.
+        side: The side.
+        moment: The call, and what conditions look at beside it.
+        answers: What is known of conditions; the others are looked at here.
+    """
     wish = wished(moment.call)
     if unknown := policy.unknown_roles(side.roles):
         reason = f"{side.name} holds the role {unknown[0]}, which does not exist."
         return _no(Ground.INVALID_ROLE, "invalid-role", reason, f"Revoke or define the role {unknown[0]}.")
-    fitting = weigh(policy, side, moment)
-    holding = [item.held for item in fitting if item.standing is Standing.HOLDS]
+    fitting = weigh(policy, side, moment, answers=answers)
+    holding = [item.held for item in fitting if item.standing is _HOLDS]
     for held in holding:
-        if held.kind is RuleKind.DENY:
+        if held.kind is _DENY:
             reason = f"The {_place(held)} forbids {side.name} to {wish} (rule: {held.rule})."
             return _no(Ground.EXPLICIT_DENY, _rule(held), reason, f"The {_place(held)} would have to go.")
     for item in fitting:
@@ -153,19 +176,19 @@ def judge(policy: Policy, side: Side, moment: Moment) -> Ruling:
             reason = f"A rule of the {place} cannot be computed: {item.why} (rule: {rule})."
             change = f"Give what the rule needs: {item.why}."
             return _no(Ground.CONDITION_ERROR, _rule(item.held), reason, change)
-    asking = [held for held in holding if held.kind is RuleKind.APPROVE]
+    asking = [held for held in holding if held.kind is _APPROVE]
     if asking:
         return _approval(asking, side, moment, wish)
     for held in sorted(holding, key=lambda one: one.override):
         ground = Ground.OVERRIDE if held.override else Ground.ALLOWED
         reason = f"The {_place(held)} permits {side.name} to {wish}."
         return Ruling(allowed=True, ground=ground, rule=_rule(held), reason=reason)
-    return _nothing(side, [item for item in fitting if item.held.kind is not RuleKind.DENY], wish)
+    return _nothing(side, [item for item in fitting if item.held.kind is not _DENY], wish)
 
 
 def speaks_of(held: Held, call: Call) -> bool:
     """Whether a rule speaks of a call; one that allows any model is enough for the router's `auto`."""
-    return held.rule.matches(call) if held.kind is RuleKind.DENY else held.rule.permits(call)
+    return held.rule.matches(call) if held.kind is _DENY else held.rule.permits(call)
 
 
 def settled(held: Held, moment: Moment) -> bool:

@@ -20,6 +20,8 @@ class Held:
         kind: What it does.
         rule: The rule.
         override: It is an override.
+        conditional: The rule has conditions.
+        open: Its conditions, or the people who said yes, decide about each call anew.
     """
 
     id: str
@@ -27,6 +29,13 @@ class Held:
     kind: RuleKind
     rule: Rule
     override: bool = False
+    conditional: bool = field(init=False)
+    open: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        conditional = bool(self.rule.conditions)
+        object.__setattr__(self, "conditional", conditional)
+        object.__setattr__(self, "open", conditional or self.kind is RuleKind.APPROVE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

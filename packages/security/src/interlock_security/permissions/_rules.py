@@ -14,6 +14,7 @@ from interlock_security.permissions._patterns import any_matches, patterns_cover
 _FIELDS = ("tools", "categories", "effects", "models", "manage")
 _NO_CONDITIONS = Conditions()
 _MOST_EYES = 9
+_MODEL = CallKind.MODEL  # its class looks a member up anew each time, and this is asked for every rule
 _SHORT = {
     "tool": "tools",
     "category": "categories",
@@ -53,13 +54,13 @@ class Rule:
 
     def matches(self, call: Call) -> bool:
         """Whether the rule speaks of this call, its conditions left aside."""
-        if call.kind is CallKind.MODEL:
+        if call.kind is _MODEL:
             return any_matches(self.models, call.name)
         return (
             self.about_tools
+            and (not self.effects or call.effect in self.effects)
             and (not self.tools or any_matches(self.tools, call.name))
             and (not self.categories or any_matches(self.categories, call.category))
-            and (not self.effects or call.effect in self.effects)
         )
 
     def permits(self, call: Call) -> bool:
@@ -68,7 +69,7 @@ class Rule:
         `auto` asks for whichever model may be asked: a rule about any model is enough for it, because the
         router asks again about every model that it would choose.
         """
-        if call.kind is CallKind.MODEL and (call.name == "auto" or call.name.startswith("auto/")):
+        if call.kind is _MODEL and (call.name == "auto" or call.name.startswith("auto/")):
             return bool(self.models)
         return self.matches(call)
 
