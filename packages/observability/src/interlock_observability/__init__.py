@@ -6,6 +6,9 @@ from interlock_observability.provider_metrics import (
     CONTENT_TYPE,
     CallRecord,
     CollectorOptions,
+    Curve,
+    CurvePoint,
+    Interval,
     LabelLimits,
     MetricsGuard,
     ProviderMetricsCollector,
@@ -13,6 +16,8 @@ from interlock_observability.provider_metrics import (
     Spread,
     StatRow,
     Stats,
+    WinRate,
+    WinRates,
 )
 
 __all__ = [
@@ -20,6 +25,9 @@ __all__ = [
     "CONTENT_TYPE",
     "CallRecord",
     "CollectorOptions",
+    "Curve",
+    "CurvePoint",
+    "Interval",
     "LabelLimits",
     "MetricsGuard",
     "ProviderMetricsCollector",
@@ -28,4 +36,6 @@ __all__ = [
     "Spread",
     "StatRow",
     "Stats",
+    "WinRate",
+    "WinRates",
 ]

@@ -4,5 +4,5 @@ from typing import Final
 
 from interlock_core.store import Branch
 
-BRANCH: Final = Branch(name="metrics", head="metrics_0001", package="interlock_observability.migrations")
+BRANCH: Final = Branch(name="metrics", head="metrics_0002", package="interlock_observability.migrations")
 """The tables that this part keeps in the store."""

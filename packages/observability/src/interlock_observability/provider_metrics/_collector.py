@@ -2,32 +2,41 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias, TypeVar
 
 from interlock_core import Call, Clock, Outcome, Performance, RouteDecision, SystemClock, new_id
 from interlock_core.errors import InvalidRequestError, StoreError
-from interlock_core.nearest import suggestion
 from interlock_core.store import Store
+from interlock_observability.provider_metrics._curve import Curve, curve_of
 from interlock_observability.provider_metrics._ledger import (
     Batch,
     CallRecord,
-    CounterKey,
     Ledger,
     MemoryLedger,
     merged,
 )
 from interlock_observability.provider_metrics._live import LabelLimits, Live
 from interlock_observability.provider_metrics._prometheus import GaugeSource, render
-from interlock_observability.provider_metrics._spans import DAY, EVER, HOUR, Stretch, start_of, stretches
+from interlock_observability.provider_metrics._ranges import (
+    WHOLE,
+    Found,
+    Totals,
+    dimensions_of,
+    with_waiting,
+)
+from interlock_observability.provider_metrics._sketch import Sketch
+from interlock_observability.provider_metrics._spans import DAY, HOUR, Stretch, start_of, stretches
 from interlock_observability.provider_metrics._stats import Dimension, Kind, Stats, grouped
-from interlock_observability.provider_metrics._tally import Series, Tally
+from interlock_observability.provider_metrics._tally import Series
+from interlock_observability.provider_metrics._wins import Better, Pair, Score, WinRates, win_rates
 
-_DIMENSIONS: Final = ("provider", "model", "task")
-_EVER: Final = Stretch(EVER, 0, 1)
 _MOST_REFUSALS: Final = 10
+
+_T = TypeVar("_T")
+_Judged: TypeAlias = tuple[Sequence[tuple[Pair, Score]], Sequence[tuple[Series, Sketch]]]
 
 _logger: Final = logging.getLogger("interlock.observability")
 
@@ -55,21 +64,6 @@ class CollectorOptions:
     keep_calls_s: float = 7 * DAY
     most_waiting: int = 20_000
     limits: LabelLimits = field(default_factory=LabelLimits)
-
-
-@dataclass(frozen=True, slots=True)
-class _Totals:
-    """What the ledger held in all when it was last read.
-
-    Attributes:
-        models: Counts of calls to models.
-        tools: Counts of calls to tools.
-        counters: Plain counters.
-    """
-
-    models: Sequence[tuple[Series, Tally]] = ()
-    tools: Sequence[tuple[Series, Tally]] = ()
-    counters: Mapping[CounterKey, int] = field(default_factory=dict[CounterKey, int])
 
 
 class ProviderMetricsCollector:
@@ -111,7 +105,7 @@ class ProviderMetricsCollector:
         self._flushing = asyncio.Lock()
         self._unsure: Batch | None = None
         self._task: asyncio.Task[None] | None = None
-        self._totals = _Totals()
+        self._totals = Totals()
         self._refused = 0
         self._away = False
         self.failed_flushes = 0
@@ -160,6 +154,7 @@ class ProviderMetricsCollector:
         since: float | None = None,
         until: float | None = None,
         kind: Kind = "model",
+        only: Mapping[Dimension, str] | None = None,
     ) -> Stats:
         """Statistics of a range, of all processes that share the store.
 
@@ -169,31 +164,101 @@ class ProviderMetricsCollector:
                 to minutes in a range of up to 6 hours, to hours up to 8 days, to days (UTC) beyond.
             until: End of the range; None for now.
             kind: Calls to models or to tools.
+            only: Only calls of this provider, model or task.
 
         Raises:
             InvalidRequestError: There is no such grouping.
         """
-        dimensions = _dimensions(by)
-        tiles = stretches(since, until, self._clock.now())
-        async with self._flushing:
-            try:
-                rows = await self._ledger.read(tiles, kind)
-                waiting = await self._waiting()
-                complete = True
-            except StoreError as error:
-                rows, waiting, complete = [], self._all_waiting(), False
-                self._note_failure(error)
-        for batch in waiting:
-            for tile in tiles:
+        dimensions = dimensions_of(by)
+        found = await self._read(since, until, lambda tiles: self._ledger.totals(tiles, kind), {})
+        rows = list(found.kept.items())
+        for batch in found.waiting:
+            for tile in found.tiles:
                 rows += batch.within(tile, kind)
-        bounded = tiles and tiles[0].span != EVER
         return Stats(
             by=dimensions,
-            since=tiles[0].start if bounded and since is not None else None,
-            until=tiles[-1].end if bounded and until is not None else None,
-            rows=grouped(rows, dimensions),
-            complete=complete,
+            since=found.since,
+            until=found.until,
+            rows=grouped(rows, dimensions, only or {}),
+            complete=found.complete,
         )
+
+    async def curve(
+        self, *, task: str | None = None, since: float | None = None, until: float | None = None
+    ) -> Curve:
+        """The cost-quality curve of a range: for each task and model the mean score and the mean cost.
+
+        Args:
+            task: Only this class of task; None for each.
+            since: Start of the range, as of `stats`.
+            until: Its end.
+        """
+        found = await self._read(since, until, lambda tiles: self._ledger.totals(tiles, "model"), {})
+        rows = list(found.kept.items())
+        for batch in found.waiting:
+            for tile in found.tiles:
+                rows += batch.within(tile, "model")
+        points = curve_of(merged(rows).items(), task)
+        return Curve(since=found.since, until=found.until, points=points, complete=found.complete)
+
+    async def win_rates(
+        self, *, task: str | None = None, since: float | None = None, until: float | None = None
+    ) -> WinRates:
+        """How often each model did better than each other, and than all others, by class of task.
+
+        Comparisons are counted by the day (UTC): those of every day that the range touches are in.
+
+        Args:
+            task: Only this class of task; None for each.
+            since: Start of the range, as of `stats`.
+            until: Its end.
+        """
+
+        async def wanted(tiles: Sequence[Stretch]) -> _Judged:
+            return await self._ledger.compared(tiles), await self._ledger.scores(tiles)
+
+        nothing: _Judged = ([], [])
+        found = await self._read(since, until, wanted, nothing)
+        compared, scores = found.kept
+        for batch in found.waiting:
+            compared = [*compared, *batch.compared_within(found.tiles)]
+            for tile in found.tiles:
+                scores = [*scores, *((each, tally.scores) for each, tally in batch.within(tile, "model"))]
+        rows = win_rates(compared, scores, task)
+        return WinRates(since=found.since, until=found.until, rows=rows, complete=found.complete)
+
+    async def rate(self, run: str, score: float) -> bool:
+        """Say how good the last answer of a run was; the first to say so is heard.
+
+        Args:
+            run: Id of the run.
+            score: 0 to 1.
+
+        Returns:
+            Whether it was counted: not when the run's calls are not kept any more, or have a score.
+
+        Raises:
+            InvalidRequestError: The score is none.
+            StoreError: The store could not be used.
+        """
+        if not 0 <= score <= 1:
+            raise InvalidRequestError(
+                "A score is from 0 to 1.", field="score", remedy="Send 0, 1 or between."
+            )
+        await self.flush()
+        async with self._flushing:
+            return await self._ledger.rate(run, score)
+
+    def compared(self, first: str, second: str, *, task: str, better: Better) -> None:
+        """Note which of two models gave the better answer to the same prompt.
+
+        Args:
+            first: A model.
+            second: Another one.
+            task: Class of the task.
+            better: Whose answer was better.
+        """
+        self._live.compare(start_of(self._clock.now(), DAY), task, (first, second), better)
 
     async def calls(
         self, *, since: float = 0.0, limit: int = 100, run: str | None = None
@@ -219,9 +284,9 @@ class ProviderMetricsCollector:
         """
         async with self._flushing:
             try:
-                totals = _Totals(
-                    await self._ledger.read((_EVER,), "model"),
-                    await self._ledger.read((_EVER,), "tool"),
+                totals = Totals(
+                    await self._ledger.read((WHOLE,), "model"),
+                    await self._ledger.read((WHOLE,), "tool"),
                     await self._ledger.counters(),
                 )
                 waiting, up = await self._waiting(), 1.0
@@ -237,8 +302,8 @@ class ProviderMetricsCollector:
         gauges["interlock_metrics_store_up"] = {(): up}
         gauges["interlock_metrics_dropped_total"] = {(): float(self._live.dropped)}
         return render(
-            _with(self._totals.models, waiting, "model"),
-            _with(self._totals.tools, waiting, "tool"),
+            with_waiting(self._totals.models, waiting, "model"),
+            with_waiting(self._totals.tools, waiting, "tool"),
             counters,
             gauges,
         )
@@ -249,6 +314,7 @@ class ProviderMetricsCollector:
         A store that is away does not hinder it.
         """
         await self._guarded(self.renew)
+        await self._guarded(self.roll)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="interlock-metrics")
         return self
@@ -280,6 +346,14 @@ class ProviderMetricsCollector:
             kept = await self._ledger.read((days,), "model")
             self._live.renew(merged(kept))
 
+    async def roll(self) -> None:
+        """Roll up days that are finished into longer spans, so that long ranges are answered from few rows.
+
+        Raises:
+            StoreError: The store could not be used.
+        """
+        await self._ledger.roll(self._clock.now() - HOUR)
+
     async def prune(self) -> None:
         """Forget what is older than the options say.
 
@@ -309,6 +383,34 @@ class ProviderMetricsCollector:
     ) -> None:
         await self.aclose()
 
+    async def _read(
+        self,
+        since: float | None,
+        until: float | None,
+        wanted: Callable[[Sequence[Stretch]], Awaitable[_T]],
+        nothing: _T,
+    ) -> Found[_T]:
+        """What the ledger holds of a range, and what waits for it; nothing while the store is away."""
+        now = self._clock.now()
+        async with self._flushing:
+            try:
+                bounded = since is not None or until is not None
+                rolled = await self._ledger.rolled() if bounded else 0
+                tiles = stretches(since, until, now, rolled=rolled)
+                kept, waiting, complete = await wanted(tiles), await self._waiting(), True
+            except StoreError as error:
+                tiles = stretches(since, until, now)
+                kept, waiting, complete = nothing, self._all_waiting(), False
+                self._note_failure(error)
+        return Found(
+            kept=kept,
+            waiting=waiting,
+            complete=complete,
+            tiles=tiles,
+            since=tiles[0].start if tiles and since is not None else None,
+            until=tiles[-1].end if tiles and until is not None else None,
+        )
+
     async def _run(self) -> None:
         renewed = pruned = self._clock.monotonic()
         while True:
@@ -320,6 +422,7 @@ class ProviderMetricsCollector:
                 await self._guarded(self.renew)
             if now - pruned >= HOUR:
                 pruned = now
+                await self._guarded(self.roll)
                 await self._guarded(self.prune)
 
     async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -375,26 +478,6 @@ class ProviderMetricsCollector:
 
     def _all_waiting(self) -> list[Batch]:
         return [batch for batch in (self._unsure, self._live.pending) if batch is not None]
-
-
-def _dimensions(by: Dimension | Sequence[Dimension]) -> tuple[Dimension, ...]:
-    wanted: tuple[Dimension, ...] = (by,) if isinstance(by, str) else tuple(by)
-    for name in wanted:
-        if name not in _DIMENSIONS:
-            raise InvalidRequestError(
-                f"Statistics cannot be grouped by {name}.", field="by", remedy=suggestion(name, _DIMENSIONS)
-            )
-    return wanted
-
-
-def _with(
-    kept: Iterable[tuple[Series, Tally]], waiting: Iterable[Batch], kind: Kind
-) -> list[tuple[Series, Tally]]:
-    """Kept counts and waiting ones, one tally a series."""
-    rows = list(kept)
-    for batch in waiting:
-        rows += batch.within(_EVER, kind)
-    return list(merged(rows).items())
 
 
 def _kept_in(store: Store) -> Ledger:

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, TypeAlias
 
-from interlock_observability.provider_metrics._spans import EVER, SPANS, Stretch, start_of
+from interlock_observability.provider_metrics._sketch import Sketch
+from interlock_observability.provider_metrics._spans import BLOCK, DAY, EVER, SPANS, Stretch, start_of
 from interlock_observability.provider_metrics._tally import Series, Tally
+from interlock_observability.provider_metrics._wins import NOTHING, Pair, Score
 
 Labels: TypeAlias = tuple[tuple[str, str], ...]
 """Names and values of the labels of a counter, sorted by name."""
@@ -33,6 +35,7 @@ class CallRecord(NamedTuple):
         output_tokens: Tokens out; None when unknown.
         cost_micro_usd: Money in micro-dollars; None when unknown.
         attempts: Calls to the other side.
+        score: How good it was, 0 to 1; None when nobody has said.
     """
 
     id: str
@@ -50,6 +53,7 @@ class CallRecord(NamedTuple):
     output_tokens: int | None
     cost_micro_usd: int | None
     attempts: int
+    score: float | None = None
 
 
 @dataclass(slots=True)
@@ -61,23 +65,38 @@ class Batch:
         tallies: Counts by minute and series.
         counters: What was added to counters.
         calls: The calls themselves.
+        compared: Comparisons of models by day.
     """
 
     number: int
     tallies: dict[tuple[int, Series], Tally] = field(default_factory=dict[tuple[int, Series], Tally])
     counters: dict[CounterKey, int] = field(default_factory=dict[CounterKey, int])
     calls: list[CallRecord] = field(default_factory=list[CallRecord])
+    compared: dict[Pair, Score] = field(default_factory=dict[Pair, Score])
 
     def __bool__(self) -> bool:
-        return bool(self.tallies or self.counters or self.calls)
+        return bool(self.tallies or self.counters or self.calls or self.compared)
 
-    def by_span(self) -> dict[tuple[int, int, Series], Tally]:
-        """The counts by span, start and series, for every length of span."""
+    def by_span(self, rolled: float = 0) -> dict[tuple[int, int, Series], Tally]:
+        """The counts by span, start and series, for every length of span; to be read only.
+
+        Args:
+            rolled: Until when days are rolled up: what comes later than that is counted there too.
+        """
         found: dict[tuple[int, int, Series], Tally] = {}
         for (minute, series), tally in self.tallies.items():
-            for span in SPANS:
-                found.setdefault((span, start_of(minute, span), series), Tally()).merge(tally)
+            for span in (*SPANS, BLOCK) if minute < rolled else SPANS:
+                key = (span, start_of(minute, span), series)
+                before = found.get(key)
+                # Most batches lie within one minute: its counts are then those of all spans, and not copied.
+                found[key] = tally if before is None else _sum(before, tally)
         return found
+
+    def compared_within(self, stretches: Sequence[Stretch]) -> list[tuple[Pair, Score]]:
+        """The comparisons on the days of some stretches."""
+        return [
+            item for item in self.compared.items() if any(_covers(each, item[0].day) for each in stretches)
+        ]
 
     def within(self, stretch: Stretch, kind: str) -> list[tuple[Series, Tally]]:
         """The counts of a stretch."""
@@ -103,12 +122,36 @@ class Ledger(Protocol):
         """The counts of some stretches, unmerged."""
         ...
 
+    async def totals(self, stretches: Sequence[Stretch], kind: str) -> dict[Series, Tally]:
+        """The counts of some stretches together, by series, without sizes and scores of single calls."""
+        ...
+
+    async def scores(self, stretches: Sequence[Stretch]) -> list[tuple[Series, Sketch]]:
+        """The scores of models in some stretches."""
+        ...
+
     async def counters(self) -> Mapping[CounterKey, int]:
         """Every counter."""
         ...
 
     async def calls(self, *, since: float, limit: int, run: str | None) -> Sequence[CallRecord]:
         """The latest calls, newest first."""
+        ...
+
+    async def compared(self, stretches: Sequence[Stretch]) -> list[tuple[Pair, Score]]:
+        """The comparisons of models on the days of some stretches."""
+        ...
+
+    async def rate(self, run: str, score: float) -> bool:
+        """Give the last call of a run to a model its score, unless it has one; whether it took it."""
+        ...
+
+    async def rolled(self) -> int:
+        """Until when days are rolled up into blocks."""
+        ...
+
+    async def roll(self, until: float) -> None:
+        """Roll up the days of the blocks that ended before that."""
         ...
 
     async def prune(self, *, minutes_before: float, hours_before: float, calls_before: float) -> None:
@@ -128,6 +171,7 @@ class MemoryLedger:
         self._tallies: dict[tuple[int, int, Series], Tally] = {}
         self._counters: dict[CounterKey, int] = {}
         self._calls: list[CallRecord] = []
+        self._compared: dict[Pair, Score] = {}
         self._number = 0
 
     async def write(self, batch: Batch) -> None:
@@ -137,6 +181,8 @@ class MemoryLedger:
             self._tallies.setdefault(key, Tally()).merge(tally)
         for key, value in batch.counters.items():
             self._counters[key] = self._counters.get(key, 0) + value
+        for pair, score in batch.compared.items():
+            self._compared[pair] = self._compared.get(pair, NOTHING).plus(score)
         self._calls = [*self._calls, *batch.calls][-self._most_calls :]
 
     async def wrote(self, number: int) -> bool:
@@ -152,6 +198,14 @@ class MemoryLedger:
             if span == stretch.span and stretch.start <= start < stretch.end and series.kind == kind
         ]
 
+    async def totals(self, stretches: Sequence[Stretch], kind: str) -> dict[Series, Tally]:
+        """The counts of some stretches together, by series."""
+        return merged(await self.read(stretches, kind))
+
+    async def scores(self, stretches: Sequence[Stretch]) -> list[tuple[Series, Sketch]]:
+        """The scores of models in some stretches."""
+        return [(series, tally.scores) for series, tally in await self.read(stretches, "model")]
+
     async def counters(self) -> Mapping[CounterKey, int]:
         """Every counter."""
         return dict(self._counters)
@@ -160,6 +214,28 @@ class MemoryLedger:
         """The latest calls, newest first."""
         fitting = (call for call in reversed(self._calls) if call.at >= since and run in {None, call.run})
         return [call for _, call in zip(range(limit), fitting, strict=False)]
+
+    async def compared(self, stretches: Sequence[Stretch]) -> list[tuple[Pair, Score]]:
+        """The comparisons of models on the days of some stretches."""
+        return Batch(0, compared=self._compared).compared_within(stretches)
+
+    async def rate(self, run: str, score: float) -> bool:
+        """Give the last call of a run its score."""
+        for place in range(len(self._calls) - 1, -1, -1):
+            call = self._calls[place]
+            if call.run == run and call.kind == "model":
+                if call.score is None:
+                    self._calls[place] = call._replace(score=score)
+                    await self.write(Batch(self._number, dict([judged(call, score)])))
+                return call.score is None
+        return False
+
+    async def rolled(self) -> int:
+        """Days are not rolled up here: they are few, and in memory."""
+        return 0
+
+    async def roll(self, until: float) -> None:
+        """Nothing to do."""
 
     async def prune(self, *, minutes_before: float, hours_before: float, calls_before: float) -> None:
         """Forget what is older than that."""
@@ -170,6 +246,26 @@ class MemoryLedger:
             if key[1] >= oldest.get(key[0], 0.0) or key[0] == EVER
         }
         self._calls = [call for call in self._calls if call.at >= calls_before]
+
+
+def judged(call: CallRecord, score: float) -> tuple[tuple[int, Series], Tally]:
+    """What is counted when a call that was counted before is given a score."""
+    tally = Tally()
+    tally.judge(score)
+    return (start_of(call.at, SPANS[0]), Series(call.kind, call.provider, call.model, call.task)), tally
+
+
+def _covers(stretch: Stretch, day: int) -> bool:
+    """Whether a stretch holds any moment of a day."""
+    return stretch.span == EVER or (stretch.start < day + DAY and day < stretch.end)
+
+
+def _sum(first: Tally, second: Tally) -> Tally:
+    """The counts of two tallies, which stay as they are."""
+    total = Tally()
+    total.merge(first)
+    total.merge(second)
+    return total
 
 
 def merged(rows: Iterable[tuple[Series, Tally]]) -> dict[Series, Tally]:

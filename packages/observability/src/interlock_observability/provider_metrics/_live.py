@@ -14,6 +14,7 @@ from interlock_observability.provider_metrics._tally import (
     Series,
     Tally,
 )
+from interlock_observability.provider_metrics._wins import NOTHING, Better, pair_of
 
 OTHER: Final = "other"
 """The label of everything beyond the most labels that are kept apart."""
@@ -192,6 +193,13 @@ class Live:
         """Add to a counter."""
         self.pending.counters[key] = self.pending.counters.get(key, 0) + by
 
+    def compare(self, day: int, task: str, models: tuple[str, str], better: Better) -> None:
+        """Count a comparison of two models."""
+        first, second = map(self.labels.model, models)
+        if first != second:
+            pair, score = pair_of(day, self.labels.task(task), first, second, better)
+            self.pending.compared[pair] = self.pending.compared.get(pair, NOTHING).plus(score)
+
     def performance(self, model: str, task: str | None) -> Performance | None:
         """How a model does; None when it was never called."""
         view = self._views.get((model, task))
@@ -268,6 +276,7 @@ class Live:
             None if usage is None else usage.output_tokens,
             None if cost is None else cost.micro_usd,
             outcome.attempts,
+            outcome.score,
         )
 
 

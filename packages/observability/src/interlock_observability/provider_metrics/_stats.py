@@ -229,10 +229,14 @@ class Stats:
         )
 
 
-def grouped(rows: Iterable[tuple[Series, Tally]], by: Sequence[Dimension]) -> tuple[StatRow, ...]:
-    """One row a group, those with most requests first."""
+def grouped(
+    rows: Iterable[tuple[Series, Tally]], by: Sequence[Dimension], only: Mapping[Dimension, str]
+) -> tuple[StatRow, ...]:
+    """One row a group, those with most requests first, of the series that are wanted."""
     found: dict[tuple[str, ...], Tally] = {}
     for series, tally in rows:
+        if any(getattr(series, name) != value for name, value in only.items()):
+            continue
         found.setdefault(tuple(getattr(series, name) for name in by), Tally()).merge(tally)
     ordered = sorted(found.items(), key=lambda item: (-item[1].requests, item[0]))
     return tuple(StatRow.of(dict(zip(by, key, strict=True)), tally) for key, tally in ordered)

@@ -1,5 +1,6 @@
 """What is counted of the calls of one series in one span of time; tallies are merged by adding."""
 
+import math
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Self
 
@@ -67,11 +68,13 @@ class Tally:
         tool_calls_valid: Those that named a known tool with valid arguments.
         judged: Calls with a score.
         score: Sum of the scores.
+        score_squares: Sum of their squares.
         failures: Calls that failed, by error code.
         latency: Seconds to the end, of calls that did what they were for.
         first_token: Seconds to the first token, where there was one.
         input_sizes: Input tokens a call.
         output_sizes: Output tokens a call.
+        scores: The scores.
     """
 
     requests: int = 0
@@ -91,11 +94,13 @@ class Tally:
     tool_calls_valid: int = 0
     judged: int = 0
     score: float = 0.0
+    score_squares: float = 0.0
     failures: dict[str, int] = field(default_factory=dict[str, int])
     latency: Sketch = field(default_factory=Sketch)
     first_token: Sketch = field(default_factory=Sketch)
     input_sizes: Sketch = field(default_factory=Sketch)
     output_sizes: Sketch = field(default_factory=Sketch)
+    scores: Sketch = field(default_factory=Sketch)
 
     def add(self, outcome: Outcome, *, model: bool) -> None:
         """Count one call.
@@ -117,9 +122,17 @@ class Tally:
             self.tool_calls += outcome.tool_calls
             self.tool_calls_valid += outcome.tool_calls_valid
         if outcome.score is not None:
-            self.judged += 1
-            self.score += outcome.score
+            self.judge(outcome.score)
         self._add_usage(outcome, model=model)
+
+    def judge(self, score: float) -> None:
+        """Count a score, of a call that is counted here or was counted before."""
+        if math.isfinite(score):
+            score = min(max(score, 0.0), 1.0)
+            self.judged += 1
+            self.score += score
+            self.score_squares += score * score
+            self.scores.add(score)
 
     def _fail(self, outcome: Outcome) -> None:
         error = outcome.error or "unknown"
@@ -148,11 +161,30 @@ class Tally:
             self.cost_unknown += 1
 
     def merge(self, other: Self) -> None:
-        """Take all counts of another tally."""
-        for name in COUNTS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        for name in SKETCHES:
-            getattr(self, name).merge(getattr(other, name))
+        """Take all counts of another tally, which stays as it is."""
+        self.requests += other.requests
+        self.ok += other.ok
+        self.cancelled += other.cancelled
+        self.unanswered += other.unanswered
+        self.attempts += other.attempts
+        self.input_tokens += other.input_tokens
+        self.output_tokens += other.output_tokens
+        self.cache_read_tokens += other.cache_read_tokens
+        self.cache_write_tokens += other.cache_write_tokens
+        self.reasoning_tokens += other.reasoning_tokens
+        self.usage_unknown += other.usage_unknown
+        self.cost_micro_usd += other.cost_micro_usd
+        self.cost_unknown += other.cost_unknown
+        self.tool_calls += other.tool_calls
+        self.tool_calls_valid += other.tool_calls_valid
+        self.judged += other.judged
+        self.score += other.score
+        self.score_squares += other.score_squares
+        self.latency.merge(other.latency)
+        self.first_token.merge(other.first_token)
+        self.input_sizes.merge(other.input_sizes)
+        self.output_sizes.merge(other.output_sizes)
+        self.scores.merge(other.scores)
         for code, number in other.failures.items():
             self.failures[code] = self.failures.get(code, 0) + number
 
@@ -185,8 +217,9 @@ COUNTS: Final = (
     "tool_calls_valid",
     "judged",
     "score",
+    "score_squares",
 )
 """The plain numbers of a tally, in the order in which they are stored."""
 
-SKETCHES: Final = ("latency", "first_token", "input_sizes", "output_sizes")
+SKETCHES: Final = ("latency", "first_token", "input_sizes", "output_sizes", "scores")
 """The sketches of a tally, likewise."""
