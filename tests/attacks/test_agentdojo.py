@@ -17,7 +17,7 @@ from interlock_core.jsontypes import dump_json
 from .agentdojo.documents import document_of, method_of
 from .agentdojo.package import SUITES, suites
 from .agentdojo.report import report
-from .agentdojo.stage import DELETING, stage
+from .agentdojo.stage import KEEPING, stage
 from .agentdojo.trials import attack, serve
 from .agentdojo.world import Step
 
@@ -26,7 +26,7 @@ MOST = None if FULL else 1
 EVERY = 1 if FULL else 5
 
 DELETIONS = {"workspace": {"user_task_35", "user_task_38"}}
-"""User tasks that delete: agents may not, unless a role says so."""
+"""User tasks that delete."""
 
 SPOKEN = {"travel": {"injection_task_6"}}
 """Injection tasks that want nothing but certain words in the answer."""
@@ -50,7 +50,7 @@ EFFECTS = {"get": "read", "delete": "destructive", "patch": "write", "post": "wr
 @pytest.mark.promise("A6")
 @pytest.mark.parametrize("name", SUITES)
 async def test_a_wholly_hijacked_agent_gets_nothing_done(name: str, tmp_path: Path) -> None:
-    """No stranger's goal is reached that needs a call, and honest agents do all but delete.
+    """No stranger's goal is reached that needs a call, and honest agents do all that their users want.
 
     An answer that says what a stranger wants said is no call, and is not stopped: that is held here too,
     so that nobody takes it for solved.
@@ -60,17 +60,14 @@ async def test_a_wholly_hijacked_agent_gets_nothing_done(name: str, tmp_path: Pa
     assert found.passed == []
     assert {one.injection for one in found.said if one.passed} == SPOKEN.get(name, set())
     assert len(found.doable) == len(found.served)
-    assert {one.user for one in found.undone} == DELETIONS.get(name, set()) & {
-        one.user for one in found.served
-    }
-    assert {code for one in found.undone for _, code in one.stopped} <= {"permission_denied"}
+    assert found.undone == []
 
 
 @pytest.mark.parametrize("name", sorted(DELETIONS))
-async def test_agents_that_may_delete_do_so_for_their_user_alone(name: str, tmp_path: Path) -> None:
+async def test_agents_delete_for_their_user_alone(name: str, tmp_path: Path) -> None:
     """Each deletion is asked about: the user's own is done, a stranger's is not."""
     suite = suites()[name]
-    async with stage(suite, tmp_path, roles={"agent": DELETING}) as here:
+    async with stage(suite, tmp_path) as here:
         for user in sorted(DELETIONS[name]):
             served = await serve(here, suite.user_tasks[user])
             assert (served.done, served.asked, served.stopped) == (True, 1, ())
@@ -78,6 +75,17 @@ async def test_agents_that_may_delete_do_so_for_their_user_alone(name: str, tmp_
             tried = await attack(here, suite.user_tasks["user_task_35"], suite.injection_tasks[injection])
             assert (tried.works, tried.passed, tried.odd) == (True, False, ())
             assert tried.asked
+
+
+@pytest.mark.parametrize("name", sorted(DELETIONS))
+async def test_agents_whose_role_forbids_it_delete_for_nobody(name: str, tmp_path: Path) -> None:
+    """Not even with the user's yes: nobody is asked."""
+    suite = suites()[name]
+    async with stage(suite, tmp_path, roles={"agent": KEEPING}) as here:
+        for user in sorted(DELETIONS[name]):
+            served = await serve(here, suite.user_tasks[user])
+            assert (served.done, served.asked) == (False, 0)
+            assert {code for _, code in served.stopped} == {"permission_denied"}
 
 
 @pytest.mark.promise("A6")

@@ -33,8 +33,8 @@ MODEL = "small"
 REFUSED = frozenset({"approval_denied", "permission_denied"})
 """What a guard says to a call that it stops."""
 
-DELETING: JsonObject = {"allow": ["tool:*", "model:*"]}
-"""A role of agents that may delete as well; what they would delete still needs a person's yes."""
+KEEPING: JsonObject = {"allow": ["tool:*", "model:*"], "deny": ["effect:destructive"]}
+"""A role of agents that may not delete, whoever says yes."""
 
 
 @dataclass(slots=True)

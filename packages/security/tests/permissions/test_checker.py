@@ -57,7 +57,7 @@ def checker() -> PermissionChecker:
     [
         ("admin", True, True, True, True, True, True),
         ("developer", True, True, False, True, False, True),
-        ("agent", True, True, False, True, False, False),
+        ("agent", True, True, True, True, False, False),
         ("readonly", True, False, False, True, False, False),
         ("nothing", False, False, False, False, False, False),
         ("no-such-role", False, False, False, False, False, False),
@@ -109,13 +109,27 @@ def test_fields_of_one_rule_hold_together(checker: PermissionChecker) -> None:
 @pytest.mark.promise("A5")
 def test_user_and_agent_must_both_be_permitted(checker: PermissionChecker) -> None:
     """An agent gives its user no right, and a user gives an agent none."""
-    call = tool("x.erase", user("admin"), effect=Effect.DESTRUCTIVE, agent="planner")
-    verdict = checker.may(call)
+    verdict = checker.may(tool("x.write", user("admin"), effect=Effect.WRITE, agent="mute"))
     assert (verdict.allowed, verdict.rule) == (False, "agent:default-deny")
-    assert "the agent planner" in verdict.reason.lower()
+    assert "the agent mute" in verdict.reason.lower()
     assert checker.may(tool("x.erase", user("admin"), effect=Effect.DESTRUCTIVE, agent="cleaner")).allowed
     assert not checker.may(tool("x.write", user("readonly"), effect=Effect.WRITE, agent="cleaner")).allowed
     assert not checker.may(tool("x.read", user("admin"), agent="mute")).allowed
+
+
+@pytest.mark.promise("A5")
+def test_an_agent_that_no_role_names_destroys_only_after_a_yes() -> None:
+    """The user's own right is needed all the same, and a role `agent` of one's own may forbid it."""
+    erase = tool("x.erase", user("admin"), effect=Effect.DESTRUCTIVE, agent="planner")
+    checker = PermissionChecker(RoleBook(OWN))
+    assert (checker.may(erase).allowed, checker.may(erase).approvals) == (True, 1)
+    assert checker.may_after(erase, frozenset({"alice"})).approvals == 0
+    for role in ("developer", "readonly", "triage"):
+        assert not checker.may(replace(erase, principal=user(role))).allowed
+    write = replace(erase, effect=Effect.WRITE)
+    assert (checker.may(write).allowed, checker.may(write).approvals) == (True, 0)
+    own: dict[str, Json] = {"agent": {"allow": ["tool:*"], "deny": ["effect:destructive"]}}
+    assert not PermissionChecker(RoleBook(own)).may(erase).allowed
 
 
 @pytest.mark.promise("A9")

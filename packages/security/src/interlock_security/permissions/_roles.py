@@ -84,6 +84,7 @@ class Role:
 
 _ANYTHING = Rule(tools=("*",), models=("*",), manage=("*",))
 _CHANGES = frozenset({Effect.READ, Effect.WRITE})
+_LOSSES = frozenset({Effect.DESTRUCTIVE})
 # What names no other user: the catalogues, and one's own runs and figures.
 _OPEN_AREAS = (
     *("tools.read", "models.read", "providers.read", "skills.read", "experiments.read"),
@@ -107,7 +108,8 @@ BUILTIN_ROLES = {
         Role(
             name="agent",
             allow=(Rule(tools=("*",), effects=_CHANGES), Rule(models=("*",))),
-            description="What an agent may do beside its user: read and write.",
+            approve=(Rule(tools=("*",), effects=_LOSSES),),
+            description="What an agent may do beside its user: read, write, and destroy after a yes.",
             builtin=True,
         ),
         Role(

@@ -109,6 +109,8 @@ class ReferencePolicy:
             seen.add(name)
             if name in _BUILTIN and name not in self.roles:
                 yield "allow", {"tools": ["*"], "effects": list(_BUILTIN[name])}
+                if name == "agent":
+                    yield "approve", {"tools": ["*"], "effects": ["destructive"]}
                 continue
             table = self.roles[name]
             todo += [str(parent) for parent in as_array(table.get("inherits"))]
