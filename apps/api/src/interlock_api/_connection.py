@@ -94,8 +94,13 @@ class Host(Protocol):
         """Note that a connection is gone."""
         ...
 
-    def refusal(self, error: InterlockError) -> bytes:
-        """A whole answer, head included, that refuses a request and closes."""
+    def refusal(self, error: InterlockError, target: bytes) -> bytes:
+        """A whole answer, head included, that refuses a request and closes.
+
+        Args:
+            error: Why.
+            target: What was read of the path and query; empty where nothing was.
+        """
         ...
 
 
@@ -430,7 +435,7 @@ class Connection(asyncio.Protocol):
             self._tell(error)
 
     def _tell(self, error: InterlockError) -> None:
-        self._transport.write(self._host.refusal(error))
+        self._transport.write(self._host.refusal(error, self._target))
         self._close(linger=True)
 
     def _close(self, *, linger: bool) -> None:

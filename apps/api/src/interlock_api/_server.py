@@ -75,7 +75,7 @@ class HttpServer:
 
     Args:
         app: The application.
-        render: Says an error in the application's dialect.
+        render: Says an error in the dialect of a path, which may be empty or cut off.
         limits: What clients may do.
         grace_s: Seconds that running requests are given when it stops.
 
@@ -88,7 +88,7 @@ class HttpServer:
         self,
         app: Application,
         *,
-        render: Callable[[InterlockError], Reply],
+        render: Callable[[InterlockError, str], Reply],
         limits: WireLimits | None = None,
         grace_s: float = 30.0,
     ) -> None:
@@ -146,9 +146,14 @@ class HttpServer:
         if not self._connections:
             self._deserted.set()
 
-    def refusal(self, error: InterlockError) -> bytes:
-        """A whole answer, head included, that refuses a request and closes."""
-        reply = self._render(error)
+    def refusal(self, error: InterlockError, target: bytes) -> bytes:
+        """A whole answer, head included, that refuses a request and closes.
+
+        Args:
+            error: Why.
+            target: What was read of the path and query; empty where nothing was.
+        """
+        reply = self._render(error, target.partition(b"?")[0].decode("latin-1"))
         headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
         headers += [(b"content-length", b"%d" % len(reply.body)), (b"connection", b"close")]
         return head(reply.status, self.date, headers) + b"\r\n" + reply.body

@@ -18,12 +18,14 @@ from interlock_api.manage._frame import (
     area,
     needs,
 )
+from interlock_core.errors import InvalidRequestError, VerificationError
 from interlock_runtime.audit import AuditQuery, verifier_source
 
 router = area("audit")
 
 _TYPES = {"json": "application/json", "jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8"}
 _READ = [needs("audit.read")]
+_LAST_SECOND = 253_402_300_799  # of the year 9999: what no store can hold as a time is refused by its name
 
 
 class Record(Shown):
@@ -73,7 +75,9 @@ class Source(Shown):
 class Erasure(Body):
     """Which data are erased."""
 
-    before: float = Field(description="Records from before this time, in seconds since 1970.", ge=0)
+    before: float = Field(
+        description="Records from before this time, in seconds since 1970.", ge=0, le=_LAST_SECOND
+    )
     dry_run: bool = Field(default=True, description="Only say what would be erased.")
 
 
@@ -125,8 +129,12 @@ class What:
 def _query(
     who: Annotated[Who, Depends()],
     what: Annotated[What, Depends()],
-    since: Annotated[float | None, Query(description="First time, in seconds since 1970.")] = None,
-    until: Annotated[float | None, Query(description="Time before which, likewise.")] = None,
+    since: Annotated[
+        float | None, Query(description="First time, in seconds since 1970.", ge=0, le=_LAST_SECOND)
+    ] = None,
+    until: Annotated[
+        float | None, Query(description="Time before which, likewise.", ge=0, le=_LAST_SECOND)
+    ] = None,
 ) -> AuditQuery:
     return AuditQuery(
         user=who.user,
@@ -207,7 +215,13 @@ async def prove_record(
     ] = None,
 ) -> Response:
     """The proof of a record, by its id or its place, as a file."""
-    return Response(await house.trail.prove(record, since=since), media_type="application/json")
+    try:
+        proof = await house.trail.prove(record, since=since)
+    except VerificationError as error:
+        if error.field != "since":
+            raise
+        raise InvalidRequestError(error.message, field="since", remedy=error.remedy) from error
+    return Response(proof, media_type="application/json")
 
 
 @router.post("/verify", dependencies=_READ, summary="Verify the log")
