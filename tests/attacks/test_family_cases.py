@@ -19,13 +19,27 @@ from .test_canary_families import FAMILIES as CANARIES
 from .test_definition_families import FAMILIES as DEFINITIONS
 from .test_error_families import FAMILIES as ERRORS
 from .test_http_families import FAMILIES as SENT
+from .test_refusal_family import FAMILIES as REFUSED
+from .test_revoked_family import FAMILIES as REVOKED
+from .test_supply_family import FAMILIES as SUPPLIED
 from .test_surface_families import FAMILIES as SURFACES
 
-ELSEWHERE = (*BODIES, *CACHES, *CANARIES, *DEFINITIONS, *ERRORS, *SENT, *SURFACES)
+ELSEWHERE = (
+    *BODIES,
+    *CACHES,
+    *CANARIES,
+    *DEFINITIONS,
+    *ERRORS,
+    *SENT,
+    *REFUSED,
+    *REVOKED,
+    *SUPPLIED,
+    *SURFACES,
+)
 """Families that have a file of their own beside this one."""
 ADDRESSES = (1, 18, 19, 20, 21, 42)
 TAINTED = 27
-NOT_YET = frozenset({10, 15, 35, 41})
+NOT_YET = frozenset({41})
 """Families that no test takes from their file yet, whatever other tests prove of their rules."""
 
 FULL = os.environ.get("INTERLOCK_FULL") == "1"

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -253,3 +254,43 @@ async def test_a_stream_in_another_process_ends_with_the_reason(
             writer.close()
         assert '"error"' in rest
         assert words in rest
+
+
+async def test_a_session_of_mcp_ends_with_the_rights_that_it_was_begun_with(make_gate: "MakeGate") -> None:
+    """What listens there is told at once that it is open, and ends too; a new session has what is left."""
+    opening = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {
+            "protocolVersion": "2025-06-18",
+            "capabilities": {},
+            "clientInfo": {"name": "test", "version": "1"},
+        },
+    }
+    both = {"accept": "application/json, text/event-stream", "content_type": "application/json"}
+    body = json.dumps(opening).encode()
+    listing = json.dumps({"jsonrpc": "2.0", "id": 2, "method": "tools/list"}).encode()
+    async with make_gate(mcp_sessions=True) as gate:
+        for role in ("agent", "developer"):
+            await gate.runtime.access.grant("bob", role)
+        key = str((await gate.runtime.access.create_key(KeyRequest(name="k", user="bob")))["key"])
+        session = (await gate.ask("POST", "/mcp", body=body, key=key, **both)).header("mcp-session-id") or ""
+        inside = {**both, "mcp_session_id": session}
+        assert (await gate.ask("POST", "/mcp", body=listing, key=key, **inside)).status == 200
+        head = f"GET /mcp HTTP/1.1\r\nhost: localhost\r\nx-api-key: {key}\r\nmcp-session-id: {session}\r\n"
+        async with asyncio.timeout(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", gate.port)
+            writer.write(f"{head}accept: text/event-stream\r\n\r\n".encode())
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+            await gate.runtime.access.revoke_grant("bob", "developer")
+            with suppress(ConnectionError):
+                await reader.read()
+            writer.close()
+            while (refused := await gate.ask("POST", "/mcp", body=listing, key=key, **inside)).status == 200:
+                pass
+        assert refused.status == 403
+        assert b"no longer has" in refused.body
+        again = (await gate.ask("POST", "/mcp", body=body, key=key, **both)).header("mcp-session-id") or ""
+        inside["mcp_session_id"] = again
+        assert (await gate.ask("POST", "/mcp", body=listing, key=key, **inside)).status == 200

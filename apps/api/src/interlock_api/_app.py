@@ -14,6 +14,7 @@ What goes wrong anywhere is a typed error and leaves here as the dialect of the 
 our own, or of how this server is set up, is told without details and written to the log.
 """
 
+import asyncio
 import logging
 import math
 from collections.abc import Awaitable, Callable, Mapping
@@ -169,11 +170,15 @@ class Gateway:
             return await self._runtime.access.authenticate(_key(request), address=request.address)
         except (RefusedError, StoreError):
             raise
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            _logger.exception("the look-up of a key was broken off, and not the request")
+            raise _nobody() from error
         except Exception as error:
             _logger.exception("a key could not be looked up")
-            raise IdentityError(
-                "Who you are cannot be told just now.", remedy="Come back in a moment.", retry_after=1
-            ) from error
+            raise _nobody() from error
 
     def _unknown(self, path: str) -> NotFoundError:
         paths = [*self._open, MCP, *(path for path in self._closed if path != _MODEL)]
@@ -195,6 +200,12 @@ class Gateway:
             headers.append(("allow", ", ".join(error.allowed)))
         kind = next((value for name, value in reply.headers if name == "content-type"), "application/json")
         await response.whole(reply.status, reply.body, content_type=kind, headers=headers)
+
+
+def _nobody() -> IdentityError:
+    return IdentityError(
+        "Who you are cannot be told just now.", remedy="Come back in a moment.", retry_after=1
+    )
 
 
 def _need(allowed: str, request: Request, method: str) -> None:

@@ -169,7 +169,7 @@ class Exchange:
             self._wake.set_result(None)
 
     def _start(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """Make the head; it goes out together with the first of the body."""
+        """Make the head; it goes out together with what of the body comes at once."""
         known = list(headers)
         if status in _BODILESS or self.scope["method"] == "HEAD":
             self._left = 0
@@ -185,6 +185,15 @@ class Exchange:
             self.keep_alive = False
             known.append((b"connection", b"close"))
         self._head = head(status, self._line.date, known) + b"\r\n"
+        if self._left is None:
+            # A stream may have nothing to say for long: its client must not wait for that to know it is open.
+            asyncio.get_running_loop().call_soon(self._begin)
+
+    def _begin(self) -> None:
+        """Send the head by itself, where nothing of the body went with it."""
+        if self._head is not None and not self.over:
+            self._line.write(self._head)
+            self._head, self.begun = None, True
 
     def _body(self, body: bytes, *, more: bool) -> None:
         pieces: list[bytes] = []

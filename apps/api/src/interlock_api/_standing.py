@@ -24,7 +24,6 @@ from interlock_core.errors import (
     PermissionDeniedError,
     QuotaExceededError,
     RefusedError,
-    UnauthenticatedError,
 )
 
 _logger = logging.getLogger("interlock.api")
@@ -162,7 +161,7 @@ class Standings:
             for held in tuple(self._open.get(key, ())):
                 if error := ending_of(held.principal, now) or await self._unpaid(held):
                     held.end(error)
-        except UnauthenticatedError as error:
+        except RefusedError as error:
             self._end(key, error)
         except Exception:
             _logger.exception("a key that has something open could not be looked up")

@@ -104,6 +104,7 @@ class Access:
             roles_of=self._grants.roles_of,
             owners=self._people,
             rules=KeyRules(most_wrong=settings.server.max_wrong_keys),
+            clock=store.clock,
         )
         self.people = Directory(self._people, grants=self._grants, local=self.local, forget=self._keys.forget)
         self._local: Principal | None = None
@@ -153,6 +154,7 @@ class Access:
         Raises:
             LockedOutError: Too many wrong keys came from the client's network.
             UnauthenticatedError: It is none, has ended, was revoked, or its user is disabled.
+            PermissionDeniedError: None of its roles exists any more.
             StoreError: What is in force just now cannot be read.
         """
         try:

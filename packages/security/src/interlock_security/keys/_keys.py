@@ -14,6 +14,8 @@ from interlock_core.errors import (
     ConfigurationError,
     InvalidRequestError,
     NotFoundError,
+    PermissionDeniedError,
+    RefusedError,
     StoreError,
     UnauthenticatedError,
 )
@@ -84,6 +86,7 @@ class KeyRules:
 
 @dataclass(frozen=True, slots=True)
 class _Known:
+    index: bytes
     key: ApiKey
     principal: Principal
     until: float
@@ -227,6 +230,7 @@ class ApiKeys:
             LockedOutError: Too many wrong keys came from the client's network.
             UnauthenticatedError: It is no key, an unknown, a revoked or an expired one, or its user is
                 disabled.
+            PermissionDeniedError: None of its roles exists any more.
             ConfigurationError: The lookup secret's file is wrong.
             StoreError: The keys cannot be read: nobody is let in.
         """
@@ -254,6 +258,7 @@ class ApiKeys:
 
         Raises:
             UnauthenticatedError: It stands for nobody any more.
+            PermissionDeniedError: Its roles do not exist any more.
             StoreError: It cannot be read: nobody may stay.
         """
         key = await self._table.get(key_id)
@@ -262,7 +267,7 @@ class ApiKeys:
                 raise _unknown()
             self._check_expiry(key)
             return await self._stands_for(key)
-        except UnauthenticatedError:
+        except RefusedError:
             self.forget()
             raise
 
@@ -332,6 +337,9 @@ class ApiKeys:
         known = self._cache.get(index)
         if known is None or known.until <= self._clock.monotonic():
             known = await self._recognise(index)
+        if not hmac.compare_digest(known.index, index):
+            self.forget()
+            raise StoreError("What is remembered of API keys is broken; it was thrown away.")
         self._check_expiry(known.key)
         return known
 
@@ -345,7 +353,7 @@ class ApiKeys:
         if found is None or not hmac.compare_digest(found[0], index):
             raise _unknown()
         key = found[1]
-        known = _Known(key, await self._stands_for(key), until)
+        known = _Known(index, key, await self._stands_for(key), until)
         self._noted.setdefault(key.id, key.last_used_at or 0.0)
         if generation == self._generation:
             if len(self._cache) >= _CACHE_ENTRIES:
@@ -358,6 +366,7 @@ class ApiKeys:
 
         Raises:
             UnauthenticatedError: Nobody.
+            PermissionDeniedError: Its roles do not exist any more.
         """
         if key.revoked_at is not None:
             raise UnauthenticatedError("This API key was revoked.", remedy="Ask for a new one.")
@@ -370,9 +379,14 @@ class ApiKeys:
             raise _ownerless("The user of this API key was taken out of the team that it was made for.")
         if standing.kept and not key.user_kept:
             self._later(self._table.user_kept(key.id, self._clock.now()), "that its user is kept", key.id)
+        roles = await self._roles(key.role, key.user)
+        if roles and not any(self._checker.roles.get(role) for role in roles):
+            raise PermissionDeniedError(
+                "No role of this API key exists any more.", field="role", remedy="Ask an administrator."
+            )
         return Principal(
             user=key.user,
-            roles=await self._roles(key.role, key.user),
+            roles=roles,
             key_id=key.id,
             team=standing.team,
             organisation=standing.organisation,

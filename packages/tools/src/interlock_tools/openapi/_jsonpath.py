@@ -9,8 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast, overload
 
-import jsonpath
+# From its inner modules: a distribution that vendors' packages bring overwrites the outer one where both are.
+from jsonpath.env import JSONPathEnvironment
+from jsonpath.exceptions import JSONPathError
 from jsonpath.function_extensions import ExpressionType, FilterFunction
+from jsonpath.match import JSONPathMatch
 
 from interlock_core.errors import InvalidRequestError
 from interlock_core.jsontypes import Json, JsonObject
@@ -85,14 +88,14 @@ class JsonPaths:
             raise place.fault(
                 "The query takes too many steps or selects too much.", remedy="Select more narrowly."
             ) from exc
-        except jsonpath.JSONPathError as exc:
+        except JSONPathError as exc:
             said = str(exc).splitlines()[0][:200] if str(exc) else type(exc).__name__
             raise place.fault(
                 f"{query[:200]!r} is no JSONPath: {said}.", remedy="Write a query as RFC 9535 has it."
             ) from exc
         return list(found.values())
 
-    def _found(self, match: jsonpath.JSONPathMatch, root: JsonObject) -> Found:
+    def _found(self, match: JSONPathMatch, root: JsonObject) -> Found:
         parent = match.parent
         if parent is None or not match.parts:
             return Found(root, None, "")
@@ -211,7 +214,7 @@ class _Pattern(FilterFunction):
             return False
 
 
-class _Environment(jsonpath.JSONPathEnvironment):
+class _Environment(JSONPathEnvironment):
     """RFC 9535 as it stands, with patterns that take linear time."""
 
     max_recursion_depth = _DEEPEST
