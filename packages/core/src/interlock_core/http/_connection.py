@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _HIGH_WATER = 512 * 1024
 _WRITE_SLICE = 256 * 1024
+_SMALL = 4 * 1024
 
 
 class Exchange:
@@ -30,6 +31,7 @@ class Exchange:
     __slots__ = (
         "_connection",
         "_most_bytes",
+        "_small",
         "_waiter",
         "buffered",
         "ended",
@@ -43,6 +45,7 @@ class Exchange:
     def __init__(self, connection: "Connection", *, most_bytes: int | None) -> None:
         self._connection = connection
         self._most_bytes = most_bytes
+        self._small = bytearray()
         self._waiter: asyncio.Future[None] | None = None
         self.status = 0
         self.headers: Headers = ()
@@ -61,13 +64,15 @@ class Exchange:
 
     def piece(self, data: bytes) -> None:
         """Take the next bytes of the body, and slow the other side down when nobody takes them away."""
-        self.pieces.append(data)
         self.buffered += len(data)
         if self._most_bytes is None:
+            self.pieces.append(data)
             self.wake()
             if self.buffered > _HIGH_WATER:
                 self._connection.pause()
-        elif self.buffered > self._most_bytes:
+        elif self.buffered <= self._most_bytes:
+            self._keep(data)
+        else:
             raise ProtocolError(
                 f"The answer is longer than {self._most_bytes} bytes.",
                 field="max_body_bytes",
@@ -76,9 +81,21 @@ class Exchange:
 
     def end(self, trailers: Headers) -> None:
         """Take the end."""
+        self._keep(b"")
         self.trailers = trailers
         self.ended = True
         self.wake()
+
+    def _keep(self, data: bytes) -> None:
+        """Keep bytes of a whole answer; small pieces together, or each would cost many times its length."""
+        if 0 < len(data) < _SMALL:
+            self._small += data
+            return
+        if self._small:
+            self.pieces.append(bytes(self._small))
+            self._small.clear()
+        if data:
+            self.pieces.append(data)
 
     def fail(self, error: InterlockError) -> None:
         """End with an error, unless it has ended."""

@@ -33,6 +33,7 @@ PLACEHOLDER = "placed-by-the-carrier"
 """The key that an SDK is told: it never goes on the wire."""
 
 _MOST_BODY = 64 * 1024 * 1024
+_MOST_CAUSES = 10
 _ASKED: ContextVar[HttpRequest] = ContextVar("interlock_carried_request")
 """The request that is being sent, for the hook below the SDK, which sees only what the SDK made of it."""
 
@@ -107,8 +108,20 @@ class StackErrors:
             )
         if isinstance(error, self.packed):
             return ProtocolError(f"The answer of {origin} cannot be unpacked.")
-        reason = type(error.__cause__ or error).__name__
+        reason = _why_untrusted(error) or type(error.__cause__ or error).__name__
         return UpstreamConnectionError(f"The connection to {origin} failed: {reason}.", remedy="Try again.")
+
+
+def _why_untrusted(error: BaseException | None) -> str:
+    """What TLS says of a certificate that it refused; empty where none was."""
+    for _ in range(_MOST_CAUSES):
+        if error is None:
+            break
+        said = getattr(error, "verify_message", None)
+        if isinstance(said, str):
+            return f"its certificate is not trusted ({said})"
+        error = error.__cause__ or error.__context__
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,14 +169,12 @@ class _Streamed:
 
     async def read(self, limit: int) -> bytes:
         """The rest of the body."""
-        read: list[bytes] = []
-        size = 0
+        read = bytearray()  # not a list: a small piece would cost many times its length
         async for piece in self:
-            size += len(piece)
-            if size > limit:
+            if len(read) + len(piece) > limit:
                 raise ProtocolError(f"The answer of {self._origin} is longer than {limit} bytes.")
-            read.append(piece)
-        return b"".join(read)
+            read += piece
+        return bytes(read)
 
 
 class SdkCarrier(ABC, Generic[Client]):

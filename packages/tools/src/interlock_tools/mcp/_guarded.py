@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _logger = logging.getLogger("interlock.mcp")
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
-_CODE = -32_000
+_CODE = -32_050  # not one that the SDK gives a meaning of its own, such as a connection that ended
 _REFUSED = {401: "it wants a credential", 403: "it refuses the credential", 429: "it is asked too often"}
 _FAULT = 500
 
