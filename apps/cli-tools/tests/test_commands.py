@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from interlock_core.jsontypes import as_array, as_number, as_object
+from interlock_core.jsontypes import as_array, as_number, as_object, dump_json
 from interlock_providers.testing import OpenAIChatServer
 
 if TYPE_CHECKING:
@@ -69,6 +69,48 @@ def test_every_command_prints_words_or_one_document(acme: "CommandLine", command
     assert "error" not in told.document
     assert words.err.count("\n") <= 1
     assert "\x1b" not in words.out + words.err
+
+
+OUTCOMES = "\n".join(
+    dump_json(
+        {
+            "id": str(number),
+            "prompt": f"Add {number} and 4.",
+            "task": "mathematics",
+            "outcomes": {
+                "a": {"score": 1, "cost_usd": 0.01},
+                "b": {"score": number % 2, "cost_usd": 0.001},
+            },
+        }
+    )
+    for number in range(60)
+)
+
+
+def test_a_replay_learns_over_a_table(cli: "CommandLine") -> None:
+    """It prints what the router brought beside the best model, a choice by chance and an oracle."""
+    cli.folder.joinpath("t.jsonl").write_text(OUTCOMES, "utf-8")
+    told = cli("route", "replay", "--data", "t.jsonl", "--policy", "best", "--seed", "1", "--json").document
+    assert told["n"] == 60
+    assert as_object(told["best_fixed"])["model"] == "a"
+    assert as_object(told["oracle"])["mean_score"] == 1
+    assert set(as_object(told["share"])) == {"a", "b"}
+    assert set(as_object(told["decision_us"])) == {"p50", "p99"}
+    assert {"mean_score", "mean_utility", "total_cost_usd", "random", "last_quarter"} <= set(told)
+    words = cli("route", "replay", "--data", "t.jsonl", "--cost-weight", "0.2", "--no-task", "--quiz", "5")
+    assert "best single model, a" in words.out
+    assert "55 requests" in words.out
+
+
+def test_a_replay_says_what_is_wrong(cli: "CommandLine") -> None:
+    """The file, the line and the field; the nearest policy; a quiz that leaves nothing."""
+    cli.folder.joinpath("t.jsonl").write_text('{"prompt": "Hi"}', "utf-8")
+    assert "t.jsonl, line 1" in cli("route", "replay", "--data", "t.jsonl").err
+    assert cli("route", "replay", "--data", "t.jsonl").code == 1
+    cli.folder.joinpath("t.jsonl").write_text(OUTCOMES, "utf-8")
+    assert "best" in cli("route", "replay", "--data", "t.jsonl", "--policy", "bst").err
+    assert "from 0 to 59" in cli("route", "replay", "--data", "t.jsonl", "--quiz", "60").err
+    assert "cannot be read" in cli("route", "replay", "--data", "none.jsonl").err
 
 
 def test_a_search_tells_how_well_each_tool_fits(cli: "CommandLine") -> None:

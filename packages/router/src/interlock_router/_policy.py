@@ -31,6 +31,7 @@ class Policy:
         local_first: Models that run here come first, whatever the others score.
         local_only: Only models that run here.
         fallbacks: How many further models are tried when the chosen one fails.
+        explore: Part of the requests that may go to another model than the one believed best, to learn.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Policy:
     local_first: bool = False
     local_only: bool = False
     fallbacks: int = 3
+    explore: float = 0.2
 
     def __post_init__(self) -> None:
         """Refuse weights and limits that mean nothing.
@@ -61,6 +63,8 @@ class Policy:
             raise _wrong(self.name, "max_latency_s", "Write seconds above 0.")
         if self.fallbacks < 0:
             raise _wrong(self.name, "fallbacks", "Write a whole number of at least 0.")
+        if not 0 <= self.explore <= 1:
+            raise _wrong(self.name, "explore", "Write a number from 0 to 1.")
 
     def prefers(self, model: str) -> bool:
         """Whether a model gets the head start."""

@@ -173,7 +173,7 @@ class Models:
         self.router = MoERouter(
             list(self._providers.values()),
             options=RouterOptions(
-                policies=tuple(_policy(name, entry) for name, entry in settings.policies.items()),
+                policies=tuple(policy_of(name, entry) for name, entry in settings.policies.items()),
                 aliases=settings.aliases,
                 absent=_absent(self._declared),
             ),
@@ -475,7 +475,8 @@ def _micro(dollars: float) -> int:
     return Money.usd(dollars).micro_usd
 
 
-def _policy(name: str, entry: PolicySettings) -> Policy:
+def policy_of(name: str, entry: PolicySettings) -> Policy:
+    """The policy that a table of the settings describes."""
     cost = entry.max_cost_usd
     return Policy(
         name=name,
@@ -489,4 +490,5 @@ def _policy(name: str, entry: PolicySettings) -> Policy:
         local_first=entry.local_first,
         local_only=entry.local_only,
         fallbacks=entry.fallbacks,
+        explore=entry.explore,
     )

@@ -1,23 +1,37 @@
 """`interlock route`."""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
+from interlock_cli._bar import Bar
 from interlock_cli._globals import Globals
 from interlock_cli._help import examples
 from interlock_cli._input import prompt_of
-from interlock_cli._session import with_runtime
+from interlock_cli._screen import Screen
+from interlock_cli._session import settings_of, with_runtime
 from interlock_core import Candidate, RouteDecision
 
 if TYPE_CHECKING:
-    from interlock_cli._screen import Screen
     from interlock_runtime import Runtime
+    from interlock_runtime.replaying import ReplayReport
+
+
+class _How(TypedDict):
+    """The options of a replay that say how the table is gone through."""
+
+    policy: str
+    seed: int
+    no_task: bool
+    no_priors: bool
+    in_order: bool
+    quiz: int
 
 
 @click.group()
 def route() -> None:
-    """Explain which model the router would choose."""
+    """Explain which model the router would choose, and try its learning on a table."""
 
 
 @route.command(
@@ -36,7 +50,7 @@ def explain(options: Globals, prompt: str, policy: str, tools: tuple[str, ...], 
     """Say which model would answer PROMPT (- for standard input), and why no other. Asks no model."""
     text = prompt_of(prompt)
 
-    async def action(runtime: "Runtime", screen: "Screen") -> None:
+    async def action(runtime: "Runtime", screen: Screen) -> None:
         decision = await runtime.explain(text, policy=policy, tools=tools, task=task)
         if screen.as_json:
             screen.json(decision.as_json())
@@ -45,7 +59,96 @@ def explain(options: Globals, prompt: str, policy: str, tools: tuple[str, ...], 
     with_runtime(options, action)
 
 
-def show_decision(screen: "Screen", decision: RouteDecision) -> None:
+@route.command(
+    "replay",
+    epilog=examples(
+        "interlock route replay --data outcomes.jsonl",
+        "interlock route replay --data outcomes.jsonl --policy best --seed 3 --json",
+        "interlock route replay --data outcomes.jsonl --cost-weight 0.2 --no-task --quiz 30",
+    ),
+)
+@click.option(
+    "--data",
+    required=True,
+    metavar="F",
+    type=click.Path(path_type=Path),
+    help='One JSON object a line: {"id", "prompt", "task", "outcomes": {"MODEL": {"score", "cost_usd"}}}.',
+)
+@click.option("--policy", default="default", show_default=True, help="Name of the policy.")
+@click.option(
+    "--cost-weight",
+    type=float,
+    metavar="W",
+    help="Weight of the cost: utility = score - W x cost / mean cost of the dearest model. "
+    "Else the policy's weight of the price.",
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the order and of the choices.")
+@click.option("--no-task", is_flag=True, help="Hide the table's classes of task from the router.")
+@click.option("--no-priors", is_flag=True, help="Start without what is published of the models.")
+@click.option("--in-order", is_flag=True, help="Keep the order of the table.")
+@click.option(
+    "--quiz",
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Have the first N requests answered by every model; their cost counts, their scores do not.",
+)
+@click.pass_obj
+def replay(options: Globals, *, data: Path, cost_weight: float | None, **how: Unpack[_How]) -> None:
+    """Learn online over a table of known outcomes: the router sees the outcome of its choices only.
+
+    Prints what that brought, beside the best single model, a choice by chance, and an oracle.
+    """
+    from interlock_runtime.replaying import ReplayOptions, replay_table
+
+    screen = Screen(options)
+    bar = Bar(screen, "requests")
+    report = replay_table(
+        data,
+        settings_of(options),
+        ReplayOptions(
+            policy=how["policy"],
+            seed=how["seed"],
+            use_task=not how["no_task"],
+            use_priors=not how["no_priors"],
+            in_order=how["in_order"],
+            quiz=how["quiz"],
+        ),
+        cost_weight=cost_weight,
+        told=lambda done, total: bar(data.name, done, total),
+    )
+    if screen.as_json:
+        screen.json(report.as_json())
+    show_replay(screen, report)
+
+
+def show_replay(screen: Screen, report: "ReplayReport") -> None:
+    """A replay as tables: what the router brought beside others, and where the requests went."""
+    compared = {
+        "router": report.ours,
+        "  first 500": report.first_500,
+        "  last quarter": report.last_quarter,
+        f"best single model, {report.best_fixed.model}": report.best_fixed,
+        "by chance": report.random,
+        "oracle": report.oracle,
+    }
+    screen.table(
+        ["", "SCORE", "UTILITY"],
+        [[name, f"{one.mean_score:.4f}", f"{one.mean_utility:.4f}"] for name, one in compared.items()],
+    )
+    screen.result("")
+    shares = sorted(report.share.items(), key=lambda one: -one[1])
+    screen.table(["MODEL", "SHARE"], [[model, f"{part:.1%}"] for model, part in shares])
+    p50, p99 = report.decision_us
+    screen.result(
+        f"\n{report.n:,} requests, ${report.total_cost_usd:.4f} "
+        f"(${report.quiz_cost_usd:.4f} of it for the quiz); a decision takes {p50:.0f} us of CPU, "
+        f"{p99:.0f} us at the 99th percentile."
+    )
+
+
+def show_decision(screen: Screen, decision: RouteDecision) -> None:
     """A decision as a table: what was looked at, what ruled each out, what each part weighed."""
     screen.result(f"chosen   {decision.chosen}")
     screen.result(f"because  {decision.reason}")

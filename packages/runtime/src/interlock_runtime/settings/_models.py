@@ -99,3 +99,10 @@ class PolicySettings:
             BOUNDS: ANY,
         },
     )
+    explore: float = field(
+        default=0.2,
+        metadata={
+            HELP: "Part of the requests, 0 to 1, that may try another model than the one believed best.",
+            BOUNDS: ANY,
+        },
+    )

@@ -1,0 +1,116 @@
+"""Tables of known outcomes: for each request, what each of several models scored and cost."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Final, cast
+
+from interlock_core.errors import InvalidRequestError
+from interlock_core.jsontypes import Json, JsonObject
+
+_LEAST: Final = 1
+_SHOWN: Final = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What one model made of a request.
+
+    Attributes:
+        score: 0 to 1.
+        cost_usd: What it cost, in dollars.
+        latency_s: Seconds to the whole answer, when known.
+    """
+
+    score: float
+    cost_usd: float
+    latency_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One request.
+
+    Attributes:
+        id: Its name.
+        prompt: What was asked.
+        task: The class of its task, when the table says it.
+        outcomes: What each model made of it, by the model's name.
+    """
+
+    id: str
+    prompt: str
+    task: str | None
+    outcomes: Mapping[str, Known]
+
+
+def read_rows(lines: Iterable[str], *, source: str = "the table") -> list[Row]:
+    """The rows of a table, one JSON object a line; empty lines are passed over.
+
+    Args:
+        lines: The text.
+        source: What errors call it.
+
+    Raises:
+        InvalidRequestError: A line is wrong, with its number and the field; or there is none.
+    """
+    rows = [_row(line, f"{source}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
+    if len(rows) < _LEAST:
+        raise InvalidRequestError(
+            f"There is no request in {source}.",
+            field="data",
+            remedy='Give one JSON object a line: {"prompt", "outcomes": {"model": {"score", "cost_usd"}}}.',
+        )
+    return rows
+
+
+def models_of(rows: Sequence[Row]) -> list[str]:
+    """The names of all models in a table, sorted."""
+    return sorted({model for row in rows for model in row.outcomes})
+
+
+def _row(line: str, where: str) -> Row:
+    try:
+        parsed: Json = json.loads(line)
+    except ValueError as error:
+        raise _wrong(where, "data", f"is no JSON ({error})", "Write one JSON object a line.") from error
+    if not isinstance(parsed, dict):
+        raise _wrong(where, "data", "is no object", "Write one JSON object a line.")
+    prompt = parsed.get("prompt")
+    if not isinstance(prompt, str):
+        raise _wrong(where, "prompt", "has no text as its prompt", "Write the request's text there.")
+    task = parsed.get("task")
+    if task is not None and not isinstance(task, str):
+        raise _wrong(where, "task", "has a task that is no text", "Write a word there, or leave it out.")
+    outcomes = parsed.get("outcomes")
+    if not isinstance(outcomes, dict) or not outcomes:
+        raise _wrong(
+            where, "outcomes", "has no outcomes", "Write the score and the cost of each model there."
+        )
+    known = {model: _known(value, where, f"outcomes.{model[:_SHOWN]}") for model, value in outcomes.items()}
+    return Row(str(parsed.get("id") or where), prompt, task or None, known)
+
+
+def _known(value: Json, where: str, field: str) -> Known:
+    if not isinstance(value, dict):
+        raise _wrong(where, field, "has an outcome that is no object", 'Write {"score", "cost_usd"}.')
+    score = _number(value, "score", where, field)
+    if not 0.0 <= score <= 1.0:
+        raise _wrong(where, f"{field}.score", f"has the score {score:g}", "Write a number from 0 to 1.")
+    cost = _number(value, "cost_usd", where, field)
+    if cost < 0:
+        raise _wrong(where, f"{field}.cost_usd", f"has the cost {cost:g}", "Write dollars of at least 0.")
+    latency = None if value.get("latency_s") is None else _number(value, "latency_s", where, field)
+    return Known(score, cost, latency)
+
+
+def _number(value: JsonObject, name: str, where: str, field: str) -> float:
+    found = value.get(name)
+    if isinstance(found, bool) or not isinstance(found, int | float) or not isfinite(found):
+        raise _wrong(where, f"{field}.{name}", f"has no number as {name}", "Write a number.")
+    return float(cast("float", found))
+
+
+def _wrong(where: str, field: str, what: str, remedy: str) -> InvalidRequestError:
+    return InvalidRequestError(f"{where} {what}.", field=field, remedy=remedy)

@@ -1,0 +1,19 @@
+"""What the router learns from outcomes: how good each model is at what, and what it takes."""
+
+from interlock_router.learning._amounts import AmountLearner
+from interlock_router.learning._draws import Allowance, Draws
+from interlock_router.learning._quality import NEUTRAL, Prompt, Quality, QualityLearner
+from interlock_router.learning._words import Hasher, Reals, Words
+
+__all__ = [
+    "NEUTRAL",
+    "Allowance",
+    "AmountLearner",
+    "Draws",
+    "Hasher",
+    "Prompt",
+    "Quality",
+    "QualityLearner",
+    "Reals",
+    "Words",
+]

@@ -1,0 +1,120 @@
+"""What the words of a prompt say beyond the class of its task: how hard it is, and whom it suits.
+
+A regression on hashed words with a normal prior, equal to a Gaussian process whose kernel is the cosine
+of two sets of words: one part shared by all models (how hard), one a model (whom it suits). It is fitted
+by coordinate ascent in the dual (Shalev-Shwartz and Zhang, Stochastic Dual Coordinate Ascent Methods,
+JMLR 14, 2013): every new outcome is one exact step, and so are a few old ones, taken at random.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from interlock_router.learning._words import DIMENSIONS, Reals, Words
+
+HARD_SD: Final = 0.2
+"""How much of a score the words may explain for all models alike: standard deviation."""
+
+SUIT_SD: Final = 0.15
+"""How much they may explain for one model apart."""
+
+_KEPT: Final = 4_096
+_AGAIN: Final = 3
+_HARD: Final = HARD_SD**2
+_SUIT: Final = SUIT_SD**2
+
+
+class Said(NamedTuple):
+    """What the words of a prompt say of one model's score.
+
+    Attributes:
+        hard: The part shared by all models.
+        suit: The part of this model.
+    """
+
+    hard: float
+    suit: float
+
+
+class Residual:
+    """The regression.
+
+    Args:
+        seed: Of the choice of old outcomes that are gone over again.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.shared: NDArray[np.float32] = np.zeros(DIMENSIONS, dtype=np.float32)
+        self.own: NDArray[np.float32] = np.zeros((DIMENSIONS, 0), dtype=np.float32)
+        self._kept: list[_Kept] = []
+        self._next = 0
+        self._random = np.random.default_rng(seed)
+        self._draws: list[float] = []
+
+    def add_models(self, more: int) -> None:
+        """Make room for more models."""
+        self.own = np.pad(self.own, ((0, 0), (0, more)))
+
+    def suits(self, words: Words) -> Reals:
+        """Whom the words suit: what they add to the score of each model."""
+        if not words.size:
+            return np.zeros(len(self.own[0]), dtype=np.float64)
+        rows: NDArray[np.float32] = self.own[words]
+        ones = np.full(words.size, words.size**-0.5, dtype=np.float32)
+        return (ones @ rows).astype(np.float64)
+
+    def said(self, words: Words, model: int) -> Said:
+        """What the words say of one model's score."""
+        if not words.size:
+            return Said(0.0, 0.0)
+        scale = float(words.size) ** -0.5
+        return Said(float(self.shared.take(words).sum()) * scale, float(self.own[words, model].sum()) * scale)
+
+    def learn(self, words: Words, model: int, rest: float, noise: float) -> None:
+        """Take in what the table did not explain of one score, and go over a few old outcomes again."""
+        if not words.size:
+            return
+        fresh = _Kept(words, model, rest)
+        if len(self._kept) < _KEPT:
+            self._kept.append(fresh)
+        else:
+            self._kept[self._next] = fresh
+            self._next = (self._next + 1) % _KEPT
+        self._step(fresh, noise)
+        for _ in range(_AGAIN):
+            self._step(self._kept[int(self._draw() * len(self._kept))], noise)
+
+    def forget(self, model: int, kept: float) -> None:
+        """Trust a part only of what was learned of a model."""
+        self.own[:, model] *= kept
+        self._kept = [one for one in self._kept if one.model != model]
+        self._next = 0
+
+    def _draw(self) -> float:
+        if not self._draws:
+            self._draws = self._random.random(512).tolist()
+        return self._draws.pop()
+
+    def _step(self, one: "_Kept", noise: float) -> None:
+        words, model = one.words, one.model
+        shared = self.shared.take(words)
+        own = self.own[words, model]
+        scale = float(words.size) ** -0.5
+        explained = float((shared + own).sum()) * scale
+        change = (one.rest - explained - noise * one.dual) / (_HARD + _SUIT + noise)
+        one.dual += change
+        self.shared[words] = shared + np.float32(_HARD * scale * change)
+        self.own[words, model] = own + np.float32(_SUIT * scale * change)
+
+
+class _Kept:
+    """One outcome that is gone over again."""
+
+    __slots__ = ("dual", "model", "rest", "words")
+
+    def __init__(self, words: Words, model: int, rest: float) -> None:
+        self.words = words
+        self.model = model
+        self.rest = rest
+        self.dual = 0.0
