@@ -26,7 +26,7 @@ def why_absent(
             continue
         if any(as_object(entry)["name"] == name for entry in as_array(state["withheld"])):
             return ApprovalDeniedError(
-                f"{name} is withheld until somebody has looked at what its server says of it.",
+                f"{name} is withheld until somebody has looked at what is said of it now.",
                 field="name",
                 remedy=f"See 'interlock tools show {namespace}', and approve it with "
                 f"'interlock tools approve {name}'.",

@@ -33,9 +33,11 @@ class Unusable:
 
     def told(self) -> ConfigurationError:
         """The error of whoever wants one of its tools."""
+        own = f"tools.{self.name}"
+        named = self.error.field if (self.error.field or "").startswith(f"{own}.") else own
         return ConfigurationError(
             f"{self.place} cannot be used: {self.error.message}",
-            field=f"tools.{self.name}",
+            field=named,
             remedy=self.error.remedy,
         )
 

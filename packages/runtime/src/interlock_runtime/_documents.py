@@ -41,10 +41,14 @@ class DocumentStore:
 
     Args:
         store: The database.
+
+    Attributes:
+        store: The database.
+        clock: Its clock.
     """
 
     def __init__(self, store: Store) -> None:
-        self._store = store
+        self.store = self._store = store
         self.clock = store.clock
 
     async def all(self) -> Sequence[StoredDocument]:

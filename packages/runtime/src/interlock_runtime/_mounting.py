@@ -57,6 +57,7 @@ async def mount_declared(
         headers=entry.headers,
         redirects=redirects,
         limits=_limits_of(entry, settings),
+        sha256=entry.sha256,
     )
     async with _client(egress_of(settings), (entry.source, *entry.overlays)) as client:
         await registry.add(source, namespace=name, options=options, client=client)

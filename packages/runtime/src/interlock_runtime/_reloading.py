@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from interlock_core import Json, JsonObject, Principal, Redactor
 from interlock_core.errors import InterlockError, NotFoundError
 from interlock_core.nearest import suggestion
+from interlock_runtime._contracts import Contracts
 from interlock_runtime._declared import Unusable
 from interlock_runtime._documents import DocumentStore, StoredDocument
 from interlock_runtime._mounting import (
@@ -38,6 +39,7 @@ class Reloading:
         redactor: Knows the secrets, which no document may hold.
         principal: By whom.
         unusable: Documents that could not be put in place.
+        contracts: Say what is held back of a document that has changed.
     """
 
     registry: "ToolRegistry"
@@ -47,6 +49,7 @@ class Reloading:
     redactor: Redactor
     principal: Principal
     unusable: Mapping[str, Unusable]
+    contracts: Contracts
 
     async def reload(
         self, namespace: str, *, declared: Mapping[str, ToolSettings], stored: Mapping[str, StoredDocument]
@@ -68,7 +71,8 @@ class Reloading:
                     change = await self._stored(stored[name])
                 else:
                     change = await remount_declared(self.registry, name, declared[name], self.settings)
-                done.append(_told(change))
+                await self.contracts.settle(self.registry)
+                done.append({**_told(change), "withheld": self.contracts.state(name)["withheld"]})
             except InterlockError as error:
                 if namespace:
                     raise

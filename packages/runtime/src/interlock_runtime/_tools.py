@@ -27,6 +27,7 @@ from interlock_core.errors import InterlockError, InvalidRequestError, NotFoundE
 from interlock_core.nearest import suggestion
 from interlock_pipeline import ApprovingExecutor
 from interlock_runtime._absent import why_absent
+from interlock_runtime._contracts import Contracts, HeldTools
 from interlock_runtime._conversion import converted
 from interlock_runtime._declared import Documents
 from interlock_runtime._devtools import DevFolders
@@ -45,6 +46,7 @@ from interlock_runtime._mounting import (
     report_of,
     text_of,
 )
+from interlock_runtime._pins import StoredPins
 from interlock_runtime._reloading import Reloading
 from interlock_runtime._toolservers import ToolServers
 from interlock_runtime.settings import Settings
@@ -95,6 +97,7 @@ class Tools:
 
     Attributes:
         servers: The MCP servers of the settings.
+        held: What waits until somebody approves it.
         changed: Called when the tools have changed.
     """
 
@@ -120,6 +123,8 @@ class Tools:
         self._guards = guards
         self._access = access
         self._places = Documents(settings, credentials.named)
+        self._contracts = Contracts(StoredPins(documents.store, audit=audit, access=access, kind="tools"))
+        self.held = HeldTools(servers, self._contracts, self._registry)
         self._loaded: LoadedTools | None = None
         self._loading = asyncio.Lock()
         self.executor: ToolExecutor = ExecutorWhenWanted(self._executor)
@@ -137,6 +142,7 @@ class Tools:
             ConflictError: A document was added under a name that the settings declare too.
         """
         registry = (await self._ready()).registry
+        await self._contracts.refresh(registry)
         await self.servers.mount(registry, patterns)
         return registry
 
@@ -201,7 +207,7 @@ class Tools:
 
     def why_absent(self, name: str) -> InterlockError | None:
         """Why a tool is not there that was looked for; None when there is simply none of that name."""
-        return why_absent(name, self._places.unusable, self.servers.states())
+        return why_absent(name, self._places.unusable, self.held.states())
 
     async def unusable(self) -> list[JsonObject]:
         """Every document that gives no tools, with its `name`, `place`, `error` and `remedy`."""
@@ -343,6 +349,7 @@ class Tools:
         info = mount_stored(self._fresh_registry(progress), document)
         async with self._audit.change("tools.add", principal, {"namespace": name, "source": source}):
             await self._documents.put(document)
+            await self._contracts.forget(name)
         await self._forget()
         return {**report_of(info, overlays), "replaced": known.get(name) or SHIPPED.get(name)}
 
@@ -353,7 +360,7 @@ class Tools:
 
         Returns:
             `documents`: of each its `namespace`, the names of the tools `added`, `changed` and `removed`,
-            `operations` and `converted`; of one that failed its `namespace` and `error`.
+            `operations`, `converted` and what is `withheld`; of one that failed its `namespace` and `error`.
 
         Raises:
             NotFoundError: There is no such document, or its file is gone.
@@ -365,6 +372,7 @@ class Tools:
         self._access.require(principal, "tools")
         stored = {document.namespace: document for document in await self._documents.all()}
         registry, declared = (await self._ready()).registry, self._places.declared(stored)
+        await self._contracts.learn()
         await self._places.retry(registry, declared)
         reloading = Reloading(
             registry,
@@ -374,6 +382,7 @@ class Tools:
             audit=self._audit,
             redactor=self._guards.redactor,
             principal=principal,
+            contracts=self._contracts,
         )
         told = await reloading.reload(namespace, declared=declared, stored=stored)
         for call in self.changed:
@@ -400,6 +409,7 @@ class Tools:
             )
         async with self._audit.change("tools.remove", principal, {"namespace": namespace}):
             await self._documents.remove(namespace)
+            await self._contracts.forget(namespace)
         await self._forget()
 
     async def convert(
@@ -435,20 +445,25 @@ class Tools:
                 self._loaded = await self._load()
             return self._loaded
 
+    async def _registry(self) -> "ToolRegistry":
+        return (await self._ready()).registry
+
     async def _executor(self, name: str) -> ToolExecutor:
         loaded = await self._ready()
         await self.servers.mount(loaded.registry, (name,))
         return loaded.executor
 
     async def _load(self) -> LoadedTools:
-        from interlock_tools import ExecutorLimits
+        from interlock_tools import ExecutorLimits, ToolRegistry
         from interlock_tools import ToolExecutor as ApiExecutor
 
-        registry = self._fresh_registry()
+        await self._contracts.learn()
+        registry = ToolRegistry(cache=self._cache, review=self._contracts.review)
         stored = {document.namespace: document for document in await self._documents.all()}
         for document in stored.values():
             self._credentials.name(credential_of(document.namespace), document.credential)
         credentialed = await self._places.mount(registry, stored)
+        await self._contracts.settle(registry)
         limits = ExecutorLimits(max_shown=self._settings.pipeline.max_result_chars)
         egress = egress_of(self._settings)
         guards = self._guards

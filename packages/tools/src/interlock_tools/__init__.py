@@ -5,7 +5,8 @@ documents and of this process; `ToolExecutor` makes their calls.
 """
 
 from interlock_tools._builtin import builtin_document, builtin_redirects
-from interlock_tools._documents import DocumentInfo, DocumentOptions, Reload
+from interlock_tools._definition import ToolDefinition, difference
+from interlock_tools._documents import DocumentInfo, DocumentOptions, Mounted, Reload
 from interlock_tools._executor import ToolExecutor
 from interlock_tools._handlers import Handler, RawHandler
 from interlock_tools._registry import ToolRegistry
@@ -20,6 +21,7 @@ from interlock_tools.openapi import (
     OpenApiTool,
     Problem,
     Skipped,
+    contract_of,
     find_documents,
     gather_document,
     load_bundle,
@@ -43,16 +45,20 @@ __all__ = [
     "Handler",
     "LoadLimits",
     "LoadedDocument",
+    "Mounted",
     "OpenApiTool",
     "Problem",
     "RawHandler",
     "Reload",
     "Skipped",
+    "ToolDefinition",
     "ToolExecutor",
     "ToolRegistry",
     "builtin_document",
     "builtin_redirects",
+    "contract_of",
     "convert_documents",
+    "difference",
     "find_documents",
     "gather_document",
     "load_bundle",

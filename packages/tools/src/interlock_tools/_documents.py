@@ -1,11 +1,13 @@
 """A document in a registry: what the operator wrote about it, its tools, and what became of it."""
 
-from collections.abc import Iterator, Mapping
+import hashlib
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
+from interlock_core.errors import InvalidRequestError
 from interlock_tools.execution._limits import ExecutorLimits
 from interlock_tools.openapi._arguments import Wording
-from interlock_tools.openapi._bundle import Version
+from interlock_tools.openapi._bundle import DocumentBundle, Version
 from interlock_tools.openapi._convert import ConvertOptions, OpenApiTool
 from interlock_tools.openapi._ir import Skipped
 from interlock_tools.openapi._kept import Converted
@@ -38,6 +40,7 @@ class DocumentOptions:
             credential and no header of the request goes along.
         overlays: Files or URLs of overlays, laid over the document in this order. They count where it is read
             from its source, not for one that is given as an object.
+        sha256: SHA-256 of the document's bytes in hexadecimal; any other document is refused. Empty for any.
     """
 
     base_url: str = ""
@@ -54,6 +57,7 @@ class DocumentOptions:
     limits: ExecutorLimits | None = None
     redirects: tuple[str, ...] = ()
     overlays: tuple[Source, ...] = ()
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +121,8 @@ class Mounted:
         digest: SHA-256 of all that it was read from; empty for an object.
         versions: What servers said of the versions of its files.
         key: Names everything that its tools were made of; empty when that is not known.
+        remote: Something of it came from a server, so that others may change it.
+        held: Names of tools that it has and that are not offered.
     """
 
     namespace: str
@@ -129,6 +135,44 @@ class Mounted:
     digest: str = ""
     versions: Mapping[str, Version] = field(default_factory=dict[str, Version])
     key: str = ""
+    remote: bool = False
+    held: frozenset[str] = frozenset()
+
+    @property
+    def everything(self) -> Mapping[str, OpenApiTool]:
+        """Its tools by name, those that are not offered included."""
+        return self.tools.whole if isinstance(self.tools, OfferedTools) else self.tools
+
+    def without(self, names: Collection[str]) -> "Mounted":
+        """The document with every tool offered but these."""
+        held = frozenset(names) & self.everything.keys()
+        return replace(
+            self, tools=OfferedTools(self.everything, held) if held else self.everything, held=held
+        )
+
+
+class OfferedTools(Mapping[str, OpenApiTool]):
+    """Tools of which some are not offered.
+
+    Args:
+        whole: All of them.
+        held: Names of those that are not.
+    """
+
+    def __init__(self, whole: Mapping[str, OpenApiTool], held: frozenset[str]) -> None:
+        self.whole = whole
+        self._held = held
+
+    def __getitem__(self, name: str) -> OpenApiTool:
+        if name in self._held:
+            raise KeyError(name)
+        return self.whole[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in self.whole if name not in self._held)
+
+    def __len__(self) -> int:
+        return len(self.whole) - len(self._held)
 
 
 def converting(options: DocumentOptions) -> ConvertOptions:
@@ -218,8 +262,36 @@ def difference(old: Mounted, new: Mounted) -> Reload:
         info=new.info,
         added=tuple(sorted(new.tools.keys() - old.tools.keys())),
         changed=tuple(sorted(name for name in both if old.tools[name].spec != new.tools[name].spec)),
-        removed=tuple(sorted(old.tools.keys() - new.tools.keys())),
+        removed=tuple(sorted(old.tools.keys() - new.everything.keys())),
     )
+
+
+def check_digest(bundle: DocumentBundle, options: DocumentOptions, namespace: str | None) -> None:
+    """Refuse a document that is another one than its operator pinned.
+
+    The hash is of the document's own bytes, so what is spread over more files, or laid over it from a
+    server, would not be covered.
+
+    Raises:
+        InvalidRequestError: It is another one, or the hash would not cover it.
+    """
+    if not options.sha256:
+        return
+    field_name = f"tools.{namespace}.sha256" if namespace else "sha256"
+    found = hashlib.sha256(bundle.first).hexdigest()
+    if found != options.sha256.strip().lower():
+        raise InvalidRequestError(
+            f"The document is not the one that {field_name} pins: its SHA-256 is {found}, "
+            f"and {options.sha256[:80]} is pinned.",
+            field=field_name,
+            remedy="Look at what changed; if that is right, write the new hash there.",
+        )
+    if len(bundle.files) > 1 or any(is_url(name) for name, _ in bundle.overlays):
+        raise InvalidRequestError(
+            f"{field_name} covers one file, and the document takes more from elsewhere.",
+            field=field_name,
+            remedy="Bundle the document into one file, and keep its overlays as files.",
+        )
 
 
 def as_asked(source: str, uri: str) -> str:

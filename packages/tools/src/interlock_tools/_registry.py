@@ -1,6 +1,6 @@
 """The tools that exist: those of many documents, each under its namespace, and those of this process."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,6 +16,7 @@ from interlock_tools._documents import (
     Mounted,
     Reload,
     as_asked,
+    check_digest,
     converting,
     difference,
     mounted,
@@ -48,6 +49,8 @@ class ToolRegistry:
         progress: Told how far the conversion of a document is.
         embed: Makes vectors of texts, so that tools are found by meaning too; None for words alone. It is
             called for every tool at the first search, and once a search.
+        review: Asked of every document that is about to be put in place, or in the place of its older self:
+            the names of its tools that are not offered. See `hold`.
     """
 
     def __init__(
@@ -58,8 +61,10 @@ class ToolRegistry:
         cache: Path | None = None,
         progress: Progress | None = None,
         embed: Embed | None = None,
+        review: "Callable[[Mounted], Collection[str]] | None" = None,
     ) -> None:
         self._client = client
+        self._review = review
         self._progress = progress
         self._limits = limits or LoadLimits()
         self._cache = DocumentCache(cache) if cache is not None else None
@@ -186,6 +191,17 @@ class ToolRegistry:
         self._mounted[namespace] = new
         self._changed()
         return difference(old, new)
+
+    def hold(self, namespace: str, names: Collection[str]) -> None:
+        """Offer every tool of a document but these.
+
+        Raises:
+            NotFoundError: There is no such document.
+        """
+        known = self._document(namespace)
+        if known.held != frozenset(names):
+            self._mounted[namespace] = known.without(names)
+            self._changed()
 
     def remove(self, namespace: str) -> None:
         """Offer the tools of a document, or the functions under a namespace, no longer.
@@ -385,6 +401,7 @@ class ToolRegistry:
         *,
         trusted: frozenset[str] | None = None,
     ) -> Mounted:
+        check_digest(bundle, options, namespace)
         found = converted_bundle(
             bundle,
             namespace=namespace,
@@ -395,12 +412,13 @@ class ToolRegistry:
             progress=self._progress,
         )
         made = mounted(found, source, options, uri=as_asked(bundle.source, bundle.uri), trusted=trusted)
-        return replace(made, digest=bundle.digest, versions=bundle.versions)
+        made = replace(made, digest=bundle.digest, versions=bundle.versions, remote=bundle.remote)
+        return made if self._review is None else made.without(self._review(made))
 
     def _made_of(self, namespace: str) -> str:
         """Names everything that the tools of a namespace were made of; empty when that is not known."""
         known = self._mounted.get(namespace)
-        return known.key if known is not None else ""
+        return known.key if known is not None and not known.held else ""
 
     def _mount(self, made: Mounted) -> DocumentInfo:
         self._mounted[made.namespace] = made

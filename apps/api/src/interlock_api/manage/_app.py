@@ -23,6 +23,7 @@ from interlock_api.manage import (
     roles,
     session,
     teams,
+    tools,
     users,
     vault,
 )
@@ -43,6 +44,7 @@ _ROUTERS: Sequence[APIRouter] = (
     vault.router,
     alerts.router,
     audit.router,
+    tools.router,
 )
 """The areas, one line each."""
 

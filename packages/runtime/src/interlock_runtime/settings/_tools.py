@@ -69,6 +69,10 @@ class ToolSettings:
     trusted: bool = field(
         default=False, metadata={HELP: "Results carry nobody else's text: they taint no run."}
     )
+    sha256: str = field(
+        default="",
+        metadata={HELP: "SHA-256 of the document's bytes, in hexadecimal; any other document is refused."},
+    )
     overlays: tuple[str, ...] = field(
         default=(),
         metadata={HELP: "Files or addresses of OpenAPI Overlays, laid over the document in this order."},

@@ -6,8 +6,8 @@ checked and bounded. `ToolServer` offers the tools of this house to any client o
 Importing this package imports the SDK, which is heavy: import it where it is used.
 """
 
+from interlock_tools._definition import ToolDefinition, difference
 from interlock_tools.mcp._connection import Connection, SdkConnection
-from interlock_tools.mcp._definition import ToolDefinition, difference
 from interlock_tools.mcp._judgement import Judged, judged, local_name
 from interlock_tools.mcp._mount import MountedServer, MountState, Withheld
 from interlock_tools.mcp._options import INHERITED, MountLimits, ServerOptions

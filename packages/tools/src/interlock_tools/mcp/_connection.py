@@ -41,7 +41,7 @@ from interlock_core.errors import (
 from interlock_core.http import Egress, HttpClient
 from interlock_core.jsontypes import JsonObject
 from interlock_core.protocols import SecretStore
-from interlock_tools.mcp._definition import ToolDefinition
+from interlock_tools._definition import ToolDefinition
 from interlock_tools.mcp._guarded import GuardedTransport
 from interlock_tools.mcp._options import MountLimits, ServerOptions
 from interlock_tools.mcp._pipes import Pipes

@@ -13,7 +13,7 @@ from interlock_core.errors import InvalidRequestError
 from interlock_core.jsontypes import Json, JsonObject
 from interlock_core.schema import validator
 from interlock_core.toolspec import Effect, ToolSpec
-from interlock_tools.mcp._definition import ToolDefinition
+from interlock_tools._definition import ToolDefinition
 from interlock_tools.mcp._words import fit_to_show, is_seen
 
 SUSPICIOUS = frozenset({"escapes", "hidden", "shadows", "instructs"})

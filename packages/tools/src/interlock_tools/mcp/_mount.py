@@ -22,10 +22,10 @@ from interlock_core.call import Call
 from interlock_core.errors import ConflictError, InterlockError, PermissionDeniedError, UpstreamTimeoutError
 from interlock_core.jsontypes import JsonObject
 from interlock_core.messages import ToolResult
+from interlock_tools._definition import ToolDefinition, difference
 from interlock_tools._handlers import InProcessTool
 from interlock_tools.mcp._answers import result_of
 from interlock_tools.mcp._connection import Connection
-from interlock_tools.mcp._definition import ToolDefinition, difference
 from interlock_tools.mcp._judgement import Judged, judged
 from interlock_tools.mcp._options import MountLimits, ServerOptions
 from interlock_tools.mcp._pins import PinStore

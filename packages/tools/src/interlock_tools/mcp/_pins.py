@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from interlock_tools.mcp._definition import ToolDefinition
+from interlock_tools._definition import ToolDefinition
 
 
 class PinStore(Protocol):

@@ -2,6 +2,7 @@
 
 from interlock_tools.openapi._arguments import Wording
 from interlock_tools.openapi._bundle import DocumentBundle
+from interlock_tools.openapi._contract import contract_of
 from interlock_tools.openapi._convert import (
     AnyDocument,
     Conversion,
@@ -34,6 +35,7 @@ __all__ = [
     "Skipped",
     "Source",
     "Wording",
+    "contract_of",
     "find_documents",
     "gather_document",
     "load_bundle",

@@ -8,6 +8,7 @@ from functools import cached_property
 
 from interlock_core.errors import InvalidRequestError
 from interlock_core.jsontypes import Json, JsonObject, as_array, as_object, as_text
+from interlock_tools.openapi._source import is_url
 
 _MARK = b"interlock-bundle 1\n"
 
@@ -49,6 +50,11 @@ class DocumentBundle:
     def first(self) -> bytes:
         """The bytes of the first file."""
         return self.files[self.uri]
+
+    @property
+    def remote(self) -> bool:
+        """Whether anything of it came from a server, so that others may change it."""
+        return any(is_url(name) for name in (*self.files, *(name for name, _ in self.overlays)))
 
     @cached_property
     def digest(self) -> str:

@@ -7,8 +7,8 @@ import click
 from interlock_cli._globals import Globals
 from interlock_cli._help import examples
 from interlock_cli._session import with_runtime
-from interlock_cli.commands.tools._servers import show_server, tell_documents, tell_servers
-from interlock_core.jsontypes import Json, JsonObject, as_object, dump_json
+from interlock_cli.commands.tools._servers import show_server, show_withheld, tell_documents, tell_servers
+from interlock_core.jsontypes import Json, JsonObject, as_array, as_object, dump_json
 
 if TYPE_CHECKING:
     from interlock_cli._screen import Screen
@@ -25,7 +25,7 @@ def list_(options: Globals, pattern: tuple[str, ...]) -> None:
     async def action(runtime: "Runtime", screen: "Screen") -> None:
         patterns = pattern or ("*",)
         catalog = await runtime.tools.catalog_of(patterns)
-        _show(screen, list(catalog.list(patterns)))
+        _show(screen, list(catalog.list(patterns)), runtime.tools.held.states())
         await tell_documents(runtime, screen)
         tell_servers(runtime, screen)
 
@@ -72,9 +72,11 @@ def search(
     with_runtime(options, action)
 
 
-def _show(screen: "Screen", found: "list[ToolSpec]") -> None:
+def _show(screen: "Screen", found: "list[ToolSpec]", states: "list[JsonObject]") -> None:
     if screen.as_json:
-        screen.json({"tools": [_row(tool) for tool in found]})
+        held = [as_object(entry) for state in states for entry in as_array(state["withheld"])]
+        withheld: list[Json] = [{"name": entry["name"], "why": entry["why"]} for entry in held]
+        screen.json({"tools": [_row(tool) for tool in found], "withheld": withheld})
     _table(screen, found)
 
 
@@ -110,13 +112,15 @@ def _row(tool: "ToolSpec") -> Json:
 )
 @click.pass_obj
 def show(options: Globals, name: str, *, full: bool, part: str | None) -> None:
-    """Show one tool as a model sees it, or an MCP server with what waits for an approval."""
+    """Show one tool as a model sees it, or what waits for an approval of a server, a document or a tool."""
     if full and part is not None:
         raise click.UsageError("Give --full or --part, not both.")
 
     async def action(runtime: "Runtime", screen: "Screen") -> None:
         if name in runtime.tools.servers.names:
             await show_server(runtime, screen, name)
+            return
+        if await show_withheld(runtime, screen, name):
             return
         tool = await runtime.tools.named(name)
         wanted = full or part is not None

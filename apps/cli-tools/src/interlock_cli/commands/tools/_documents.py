@@ -131,10 +131,14 @@ def _show_change(screen: "Screen", document: JsonObject) -> None:
         return
     marks = (("+", "added"), ("~", "changed"), ("-", "removed"))
     lines = [f"  {mark} {tool}" for mark, kind in marks for tool in as_array(document[kind])]
+    held = [as_object(entry) for entry in as_array(document["withheld"])]
+    lines += [f"  ! {entry['name']} is held back ({entry['why']})" for entry in held]
     said = f"{document['converted']} of {document['operations']} operations are tools"
     screen.result(f"{name}: {said}{'' if lines else ', nothing changed'}")
     for line in lines:
         screen.result(line)
+    if held:
+        screen.say(f"Look at them with 'interlock tools show {name}', then 'interlock tools approve {name}'.")
 
 
 @click.command("remove", epilog=examples("interlock tools remove pets"))

@@ -1,4 +1,4 @@
-"""What a server says a tool is, as it is pinned: one canonical text, its hash, and how two of them differ."""
+"""What a server or a document says a tool is, as it is pinned: a canonical text, its hash, a difference."""
 
 import difflib
 import hashlib
@@ -15,11 +15,12 @@ _UNPRINTABLE = re.compile(r"[^\x20-\x7e]")
 
 @dataclass(frozen=True)
 class ToolDefinition:
-    """What a server says of one tool.
+    """What a server or a document says of one tool.
 
     Attributes:
-        name: The server's own name of it.
-        facts: Name, title, description, inputSchema, outputSchema, annotations, as the server sent them.
+        name: The server's own name of it; of a document's tool its name here.
+        facts: Name, title, description, inputSchema, outputSchema, annotations, as the server sent them; of a
+            document's tool what `contract_of` finds.
     """
 
     name: str
