@@ -38,6 +38,13 @@ async def url(request: pytest.FixtureRequest, database: Path) -> AsyncGenerator[
 
 
 @pytest.fixture
+async def ready(url: str) -> str:
+    """The URL of a database with this part's tables: processes that open it need not load what makes them."""
+    await (await Store.open(url, branches=[BRANCH])).aclose()
+    return url
+
+
+@pytest.fixture
 def admin() -> Principal:
     """Who may do everything."""
     return ROOT

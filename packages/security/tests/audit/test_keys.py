@@ -250,13 +250,14 @@ asyncio.run(main(sys.argv[1], Path(sys.argv[2])))
 
 
 @pytest.mark.promise("A2")
-async def test_four_processes_change_the_key_under_each_others_hands(home: Path, url: str) -> None:
+async def test_four_processes_change_the_key_under_each_others_hands(home: Path, ready: str) -> None:
     """Every change is in the chain once, one key signs at the end, and every record is there."""
     processes = [
-        await asyncio.create_subprocess_exec(sys.executable, "-c", ROTATOR, url, str(home)) for _ in range(4)
+        await asyncio.create_subprocess_exec(sys.executable, "-c", ROTATOR, ready, str(home))
+        for _ in range(4)
     ]
     assert [await process.wait() for process in processes] == [0] * 4
-    store = await Store.open(url, branches=[BRANCH])
+    store = await Store.open(ready, branches=[BRANCH])
     log = AuditLog(store, home=home, witness=FileWitness(home / WITNESS_FILE))
     report = await log.verify()
     await store.aclose()

@@ -13,7 +13,7 @@ from interlock_core.store import Store
 from interlock_security import BRANCH, WITNESS_FILE, AuditLog, AuditRecord, FileWitness
 
 WRITER = Path(__file__).with_name("writer.py")
-KILLS = 300 if os.environ.get("FULL") == "1" else 6
+KILLS = 300 if os.environ.get("FULL") == "1" else 3 if os.environ.get("INTERLOCK_QUICK") == "1" else 6
 
 
 async def start(url: str, home: Path, name: str, count: int) -> asyncio.subprocess.Process:
@@ -43,13 +43,13 @@ def said(records: Sequence[AuditRecord]) -> set[tuple[str, int, str]]:
 
 
 @pytest.mark.promise("A2")
-async def test_four_processes_append_to_one_log_in_one_order(home: Path, url: str) -> None:
+async def test_four_processes_append_to_one_log_in_one_order(home: Path, ready: str) -> None:
     """Every record is there once, the tree is whole, and nobody's record was lost."""
-    writers = [await start(url, home, f"p{number}", 60) for number in range(4)]
+    writers = [await start(ready, home, f"p{number}", 60) for number in range(4)]
     outputs = [(await writer.communicate())[0].decode() for writer in writers]
     assert [writer.returncode for writer in writers] == [0] * 4
     told = [acknowledged(output.splitlines()) for output in outputs]
-    store = await Store.open(url, branches=[BRANCH])
+    store = await Store.open(ready, branches=[BRANCH])
     log = AuditLog(store, home=home, witness=FileWitness(home / WITNESS_FILE))
     report = await log.verify()
     records = await everything(log)
@@ -62,18 +62,18 @@ async def test_four_processes_append_to_one_log_in_one_order(home: Path, url: st
 
 
 @pytest.mark.promise("A3")
-async def test_nothing_that_was_acknowledged_is_lost_when_a_writer_is_killed(home: Path, url: str) -> None:
+async def test_nothing_that_was_acknowledged_is_lost_when_a_writer_is_killed(home: Path, ready: str) -> None:
     """Killed at any moment: the log is whole, and the intents without outcome are reported."""
     told: set[tuple[str, int, str]] = set()
     for kill in range(KILLS):
-        writer = await start(url, home, f"k{kill}", 0)
+        writer = await start(ready, home, f"k{kill}", 0)
         assert writer.stdout is not None
         lines = [await writer.stdout.readline() for _ in range(5 + 7 * (kill % 5))]
         writer.send_signal(signal.SIGKILL)
         rest = (await writer.communicate())[0]
         whole = (b"".join(lines) + rest).rpartition(b"\n")[0].decode()
         told |= acknowledged(whole.splitlines())
-    store = await Store.open(url, branches=[BRANCH])
+    store = await Store.open(ready, branches=[BRANCH])
     log = AuditLog(store, home=home, witness=FileWitness(home / WITNESS_FILE))
     report = await log.verify()
     records = await everything(log)
@@ -89,7 +89,7 @@ async def test_nothing_that_was_acknowledged_is_lost_when_a_writer_is_killed(hom
 
 @pytest.mark.promise("A3")
 async def test_a_process_killed_between_intent_and_outcome_leaves_an_open_intent(
-    home: Path, url: str
+    home: Path, ready: str
 ) -> None:
     """`verify` passes, and says which call it may have been."""
     script = (
@@ -108,9 +108,9 @@ async def test_a_process_killed_between_intent_and_outcome_leaves_an_open_intent
         "        os.kill(os.getpid(), signal.SIGKILL)\n"
         "asyncio.run(main(sys.argv[1], Path(sys.argv[2])))\n"
     )
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, url, str(home))
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", script, ready, str(home))
     assert await process.wait() == -signal.SIGKILL
-    store = await Store.open(url, branches=[BRANCH])
+    store = await Store.open(ready, branches=[BRANCH])
     log = AuditLog(store, home=home, witness=FileWitness(home / WITNESS_FILE))
     report = await log.verify()
     (intent,) = await log.open_intents()

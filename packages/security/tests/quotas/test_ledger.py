@@ -128,12 +128,12 @@ async def start(url: str, *more: str) -> asyncio.subprocess.Process:
 
 
 @pytest.mark.promise("A8")
-async def test_four_processes_spend_to_the_last_and_never_above(url: str) -> None:
+async def test_four_processes_spend_to_the_last_and_never_above(ready: str) -> None:
     """What they booked is what they spent; the next call is refused because it does not fit."""
-    processes = [await start(url) for _ in range(4)]
+    processes = [await start(ready) for _ in range(4)]
     outputs = [(await process.communicate())[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4
-    async with await Store.open(url, branches=[BRANCH]) as store:
+    async with await Store.open(ready, branches=[BRANCH]) as store:
         row = await store.fetch_one("SELECT spent, held FROM quotas_accounts WHERE length(span) = 10")
     spent = sum(int(output) for output in outputs)
     assert row == (spent, 0)
@@ -141,14 +141,14 @@ async def test_four_processes_spend_to_the_last_and_never_above(url: str) -> Non
 
 
 @pytest.mark.promise("A8")
-async def test_what_a_killed_process_held_is_charged_and_listed(url: str) -> None:
+async def test_what_a_killed_process_held_is_charged_and_listed(ready: str) -> None:
     """Nobody knows what it was billed, so all of it counts."""
-    process = await start(url, "die")
+    process = await start(ready, "die")
     assert process.stdout is not None
     key = (await process.stdout.readline()).decode().strip()
     process.send_signal(signal.SIGKILL)
     await process.communicate()
-    async with await Store.open(url, branches=[BRANCH]) as store:
+    async with await Store.open(ready, branches=[BRANCH]) as store:
         quotas = made(store, DAY)
         assert await quotas.sweep() == ()
         await store.execute("UPDATE quotas_reservations SET ends_at = 0")

@@ -2,6 +2,8 @@
 
 Usage: rotator.py URL HOME STEP. It kills itself at the STEPth of the moments before and after each
 transaction and each act of the key's holder; never when STEP is 0. At the end it prints how many there were.
+Without STEP it reads steps from its input, a line each, and forks a process for each before anything is
+opened: what that one printed comes out first, then a line that says how it ended.
 """
 
 import asyncio
@@ -95,5 +97,19 @@ async def main(url: str, home: Path, fatal: int) -> None:
     await store.aclose()
 
 
+def fork(url: str, home: Path, fatal: int) -> int:
+    """Change the key in a process of its own; how it ended: its exit code, or minus the signal."""
+    child = os.fork()
+    if child == 0:
+        asyncio.run(main(url, home, fatal))
+        sys.stdout.flush()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
+    if len(sys.argv) > 3:
+        asyncio.run(main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])))
+    for line in sys.stdin if len(sys.argv) == 3 else ():
+        sys.stdout.write(f"ended {fork(sys.argv[1], Path(sys.argv[2]), int(line))}\n")
+        sys.stdout.flush()
