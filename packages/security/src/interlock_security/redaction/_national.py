@@ -26,8 +26,12 @@ _CUE = re.compile(
     r"|registre national|cart[ãa]o de cidad[ãa]o|cc)\b|주민등록|身份证|マイナンバー"
 )
 _NEAR = 40
-# Where a word begins that could be such a number: at most six letters, then five digits not far apart.
-_CANDIDATE = re.compile(r"(?<![A-Za-z0-9_.-])(?=[A-Z0-9]{2}|[12] [0-9]{2})(?=(?:[A-Z]{0,6}[ .+-]?[0-9]){5})")
+# Where a word begins that could be such a number: at most six letters, then five digits not far apart, or the
+# four digits of India's PAN between its letters.
+_CANDIDATE = re.compile(
+    r"(?<![A-Za-z0-9_.-])(?=[A-Z0-9]{2}|[12] [0-9]{2})"
+    r"(?=(?:[A-Z]{0,6}[ .+-]?[0-9]){5}|[A-Z]{5}[0-9]{4}[A-Z])"
+)
 
 
 class _Rule(NamedTuple):
@@ -282,6 +286,11 @@ def _turkey(text: str) -> bool:
     return tenth == digits[9] and sum(digits[:10]) % 10 == digits[10]
 
 
+def _pan(text: str) -> bool:
+    """Whether a number could have been given out: they begin with 0001."""
+    return text[5:9] != "0000"
+
+
 def _always(text: str) -> bool:
     return bool(text)
 
@@ -316,7 +325,9 @@ _RULES: tuple[_Rule, ...] = (
     _rule(r"[0-9]{11}", _brazil, needs_cue=True),
     _rule(r"[2-9][0-9]{3} [0-9]{4} [0-9]{4}", _india),
     _rule(r"[2-9][0-9]{11}", _india, needs_cue=True),
-    _rule(r"[A-Z]{3}[ABCFGHJLPT][A-Z][0-9]{4}[A-Z]", _always, needs_cue=True),
+    # The fourth letter says whose it is: a person's counts alone, a company's or a fund's beside a word.
+    _rule(r"[A-Z]{3}P[A-Z][0-9]{4}[A-Z]", _pan),
+    _rule(r"[A-Z]{3}[ABCFGHJLT][A-Z][0-9]{4}[A-Z]", _pan, needs_cue=True),
     _rule(r"[0-9]{3}[ -][0-9]{3}[ -][0-9]{3}", lambda text: luhn(text) or _australia(text), needs_cue=True),
     _rule(r"756\.[0-9]{4}\.[0-9]{4}\.[0-9]{2}|756[0-9]{10}", _switzerland),
     _rule(r"[1-9][0-9]{5}(?:18|19|20)[0-9]{9}[0-9Xx]", _china),

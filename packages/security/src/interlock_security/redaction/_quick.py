@@ -27,6 +27,8 @@ _FORMS = (
     rf"(?<![a-z0-9_][0-9])(?:{_GAP}[0-9]){{6}}",
     # National numbers that begin with letters: five digits, the first right behind a letter.
     rf"(?:(?<=[A-Z][0-9])|(?<=[A-Z] [0-9]))(?:{_GAP}[0-9]){{4}}",
+    # India's PAN: four digits between letters.
+    "(?<=[A-Z]{5}[0-9])[0-9]{3}[A-Z]",
     # IBAN: two letters, a country's, and two digits begin a word; then come eleven letters or digits.
     rf"[0-9](?<=(?<![A-Za-z0-9])[^\W\d_]{{2}}..)(?<=(?i:{'|'.join(COUNTRIES)})..)(?:[ -]?[^\W_]){{11}}",
     # IPv4, IPv6.
@@ -99,7 +101,8 @@ def _numbered(text: str) -> bool:
     if "@" in text or _V4.search(data) or _V6.search(data):
         return True
     near = data.translate(_CLASSES, _GAPS)
-    if b"0000000" in near or _ACCOUNT.search(b"x" + data.translate(_CLASSES)):
+    classes = data.translate(_CLASSES)
+    if b"0000000" in near or b"aaaaa0000a" in classes or _ACCOUNT.search(b"x" + classes):
         return True
     return b"00000" in near and _LETTERED.search(data) is not None
 
