@@ -1,6 +1,7 @@
 """What is passed over quickly holds nothing: it is hidden as when all of it is looked at closely."""
 
 import tomllib
+from importlib.resources import files
 from pathlib import Path
 from typing import cast
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from interlock_core.jsontypes import Json, JsonObject, as_array, as_object
 from interlock_core.secret import Secret
 from interlock_security.redaction import Detection, KnownSecretRedactor
+from interlock_security.redaction._encodings import forms
 
 CASES = Path(__file__).parents[1] / "cases"
 CANARY = "canary-of-this-test"
@@ -125,3 +127,46 @@ def test_more_texts_than_are_remembered_are_still_looked_at() -> None:
         value: Json = {"name": f"item {number % 100} of {number}"}
         assert redactor.json(value) is value
     assert redactor.json({"name": "203.0.113.9"}) == {"name": "[redacted:ip]"}
+
+
+KINDS = [
+    line.split("\t")[3]
+    for line in files("interlock_security.redaction")
+    .joinpath("secret-kinds.tsv")
+    .read_text("utf-8")
+    .splitlines()
+    if not line.startswith("#")
+]
+
+
+@pytest.mark.promise("A4")
+@settings(max_examples=300, deadline=None)
+@given(st.one_of([st.from_regex(kind, fullmatch=True) for kind in KINDS]), st.sampled_from(["", "the key "]))
+def test_whatever_has_the_shape_of_a_key_is_hidden_as_when_looked_at_closely(text: str, before: str) -> None:
+    """Each shape is long enough to be looked at, with prose before it or without."""
+    value: Json = {"note": f"{before}{text}"}
+    assert quickly(value) == closely(value)
+
+
+@pytest.mark.promise("A4")
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *("hunter", "blue-horse-42", "correct horse battery", "two  blanks", 'quo"ted,(list)', "      "),
+        *("schlüssel zum hof", "a b c d e f", "line\none\ntwo", "back\\slash", "x" * 200, "%41%42%43"),
+    ],
+)
+def test_a_known_secret_is_hidden_in_each_encoding_beside_others(secret: str) -> None:
+    """Whether it is one long run or holds blanks, quotes and brackets, among prose and among ids."""
+    others = [Secret(f"{number:040x}", name="other") for number in range(3)]
+    redactor = KnownSecretRedactor([*others, Secret(secret, name="it")], detection=Detection())
+    for form in forms(secret):
+        for text in (
+            form,
+            f"the key is {form}",
+            f"nothing\n{form}é\nhere",
+            f"call_01m84asm1jxhpv6sk0jf {form}",
+        ):
+            hidden = redactor.json({"note": text})
+            assert hidden == {"note": redactor.text(text)}
+            assert form not in str(as_object(hidden)["note"])

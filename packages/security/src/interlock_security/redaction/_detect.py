@@ -8,7 +8,8 @@ from interlock_core.errors import ConfigurationError
 from interlock_core.nearest import suggestion
 from interlock_security.redaction._matcher import Span, merged
 from interlock_security.redaction._personal import Phones, finders
-from interlock_security.redaction._quick import numbered_lines
+from interlock_security.redaction._quick import may_hold_numbers, may_hold_shapes, numbered_lines
+from interlock_security.redaction._runs import Runs
 from interlock_security.redaction._scanners import scanner
 from interlock_security.redaction._shapes import shaped
 
@@ -100,19 +101,25 @@ class Detector:
             position = max(position, span.end)
         return "".join([*parts, text[position:]])
 
-    def suspects(self, text: str, shapes: bool) -> bool:
+    def suspects(self, text: str, runs: Runs, named: Callable[[], str]) -> bool:
         """Whether `find` could find anything in a text or a line of it: quick, and never wrong with a no.
 
         Args:
             text: The text.
-            shapes: Whether it holds the shape of a secret.
+            runs: Its runs.
+            named: Gives the text with what says what it is before each line, which is asked for seldom.
         """
-        if self._others or (shapes and self._shapes):
+        if self._others or (self._shapes and may_hold_shapes(runs)):
             return True
-        for line in numbered_lines(text) if self._finders else ():
-            if any(True for find in self._finders for _ in find(line)):
-                return True
-        return bool(self._patterns) and any(True for _ in self._own(text))
+        if self._finders and may_hold_numbers(text):
+            for line in named().split("\n"):
+                if may_hold_numbers(line) and self._finds(line):
+                    return True
+        return bool(self._patterns) and any(True for _ in self._own(named()))
+
+    def _finds(self, text: str) -> bool:
+        """Whether anything personal is found in the lines of a text."""
+        return any(True for line in numbered_lines(text) for find in self._finders for _ in find(line))
 
     def find(self, text: str) -> list[Span]:
         """Where what was found stands, in order, without overlaps."""

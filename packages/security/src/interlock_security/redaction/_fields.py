@@ -158,11 +158,9 @@ def _shown(match: re.Match[str]) -> str:
 
 
 _TRIGGERS = (
-    *("cookie", "passw", "passphrase", "pwd", "secret", "token", "credential", "ilk_"),
-    *("bearer", "basic", "://", "auth", "curl", "-u", "signature=", "sig=", "key="),
+    *("cookie", "passphrase", "pwd", "secret", "token", "credential"),
+    *("://", "auth", "curl", "-u", "signature=", "sig=", "key="),
 )
-TRIGGERS = frozenset(_TRIGGERS)
-"""Words in lower case: with one of them, a text may hold a field."""
 _KEY_TRIGGERS = ("apikey", "accesskey", "accountkey", "privatekey", "signingkey", "encryptionkey")
 
 
@@ -176,22 +174,25 @@ def is_secret_name(name: str) -> bool:
 def may_hold_fields(text: str) -> bool:
     """Whether `hide_fields` could change a text: quick, and never wrong with a no."""
     lower = text.lower()
-    if any(word in lower for word in _TRIGGERS) or may_hold_ports(text):
+    if "ilk_" in lower or "bearer" in lower or "basic" in lower or "passw" in lower:
         return True
-    return may_hold_keys(lower)
+    # All other forms have one of these in their line.
+    if ":" not in lower and "=" not in lower and "-" not in lower:
+        return False
+    lines = [line for line in lower.split("\n") if ":" in line or "=" in line or "-" in line]
+    lower = "\n".join(lines)
+    for word in _TRIGGERS:
+        if word in lower:
+            return True
+    return _may_hold_keys(lower) or (":" in lower and _PORT.search(lower) is not None)
 
 
-def may_hold_keys(lower: str) -> bool:
+def _may_hold_keys(lower: str) -> bool:
     """Whether a text in lower case holds a name that ends in `key`, however its words are joined."""
     if "key" not in lower:
         return False
     plain = lower.replace("-", "").replace("_", "")
     return any(word in plain for word in _KEY_TRIGGERS)
-
-
-def may_hold_ports(text: str) -> bool:
-    """Whether a line for `.pgpass` could stand in a text: that rule has no words."""
-    return _PORT.search(text) is not None
 
 
 def hide_fields(text: str) -> str:

@@ -7,6 +7,8 @@ The span is named after the match that begins it, the longest of those that begi
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
+from interlock_security.redaction._runs import LONGEST, Runs, longest_run
+
 
 class Span(NamedTuple):
     """A stretch of text to hide: `[start, end)`, and what it is called."""
@@ -23,7 +25,7 @@ class Matcher:
         names: What each text is called.
     """
 
-    __slots__ = ("_automaton", "_firsts", "_longest", "names")
+    __slots__ = ("_automaton", "_firsts", "_longest", "_loose", "_solid", "names")
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self.names = dict(names)
@@ -33,6 +35,10 @@ class Matcher:
         self._automaton.make_automaton()
         self._firsts = frozenset(text[0] for text in self.names)
         self._longest = max(map(len, self.names), default=0)
+        reach = [longest_run(text) for text in self.names]
+        # None is found where no run is as long as the longest of its own.
+        self._solid = min((length for length, whole in reach if whole), default=LONGEST)
+        self._loose = min((length for length, whole in reach if not whole), default=None)
 
     def find(self, text: str) -> list[Span]:
         """Every match, in no order, overlapping ones too."""
@@ -41,6 +47,17 @@ class Matcher:
         return [
             Span(last + 1 - length, last + 1, name) for last, (length, name) in self._automaton.iter(text)
         ]
+
+    def may_find(self, text: str, runs: Runs) -> bool:
+        """Whether `find` could find something: quick where runs are short, and never wrong with a no.
+
+        Args:
+            text: The text.
+            runs: Its runs.
+        """
+        if self._loose is not None and runs.reach(self._loose):
+            return bool(self.find(text))
+        return runs.reach(self._solid) and bool(self.find(runs.long(self._solid)))
 
     def unfinished(self, text: str) -> int:
         """Length of the longest end of `text` with which a longer match could begin."""

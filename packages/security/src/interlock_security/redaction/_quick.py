@@ -1,24 +1,22 @@
 """Whether a text can hold anything to hide: quick, and never wrong with a no.
 
-Most texts hold nothing. The words that secret names, and the anchors that shapes of keys are made of, are
-found in one pass together, in lower case; only where an anchor stands is its pattern tried. Personal data
-by number needs digits that stand close together, in one of a few ways; that they do not is first seen from
-the classes of the characters alone, and only lines that have them are looked at more closely.
+Most texts hold nothing. The shape of a key stands within one long run, without blanks, quotes and brackets:
+only such runs are searched for the anchors of shapes, in lower case, and only where an anchor stands is its
+pattern tried. Personal data by number needs digits that stand close together, in one of a few ways; that
+they do not is first seen from the classes of the characters alone, and only lines that have them are looked
+at more closely.
 `packages/security/tests/redaction/test_quick.py` holds all this against what really finds.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
-from typing import NamedTuple
 
-from interlock_security.redaction._fields import TRIGGERS, may_hold_keys, may_hold_ports
 from interlock_security.redaction._matcher import Matcher
 from interlock_security.redaction._personal import COUNTRIES
-from interlock_security.redaction._shapes import anchors, holds_shape_at, may_hold_unanchored
+from interlock_security.redaction._runs import Runs
+from interlock_security.redaction._shapes import LEAST_SHAPE, anchors, holds_shape_at, may_hold_unanchored
 
-# What may stand between two digits of one number, and more.
-_GAPS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ ./()+-"
 _GAP = r"[A-Z \u00a0./()+-]{0,7}"
 _FORMS = (
     # Mail addresses.
@@ -38,53 +36,46 @@ _FORMS = (
 _NUMBERS = re.compile(f"[0-9@](?:{'|'.join(_FORMS)})")
 
 
-# Where each character's class stands: a digit, a letter, or anything else.
+# Each character's class: a digit, a capital letter, a small one, what may stand in a number, the end of a
+# line, or anything else.
+_KEPT = b".:@ /()+-\n"
 _CLASSES = bytes(
-    ord("0" if chr(code) in "0123456789" else "a" if code < 128 and chr(code).isalpha() else "x")
+    code
+    if code in _KEPT
+    else ord("0" if chr(code) in "0123456789" else "x")
+    if code >= 128 or not chr(code).isalpha()
+    else ord("A" if chr(code).isupper() else "a")
     for code in range(256)
 )
+# What may stand between two digits of one number, and more.
+_GAPS = b"A ./()+-"
 # Each begins with what stands in few texts, so that most of a text is passed over at once.
-_ACCOUNT = re.compile(rb"00(?<=xaa00)")
-_V4 = re.compile(rb"\.(?<=[0-9]\.)[0-9]")
-_V6 = re.compile(rb":(?<=[23][0-9A-Fa-f]{3}:)")
-_LETTERED = re.compile(rb"[A-Z] ?[0-9]")
+_ACCOUNT = re.compile(rb"00(?<=[^0Aa][Aa]{2}00)")
+_V6 = re.compile(r":(?<=[23][0-9A-Fa-f]{3}:)")
 
 
-class Glance(NamedTuple):
-    """What one pass over a text says.
+def may_hold_shapes(runs: Runs) -> bool:
+    """Whether a text may hold the shape of a secret: each stands within one run.
 
-    Attributes:
-        fields: What stands under secret names may be there.
-        shapes: Something has the shape of a secret.
+    Args:
+        runs: The runs of the text.
     """
-
-    fields: bool
-    shapes: bool
+    return runs.reach(LEAST_SHAPE) and _holds_shape(runs.long(LEAST_SHAPE))
 
 
-def glance(text: str) -> Glance:
-    """Look once over a text."""
+def _holds_shape(text: str) -> bool:
     matcher, words = _words()
     lower = text.lower()
-    fields = shapes = keys = False
     for found in matcher.find(lower):
-        if found.name in TRIGGERS:
-            fields = True
-        elif found.name == "key":
-            keys = True
         for anchor in words[found.name]:
             # Some capital letters are two letters when they are small: places are then not the same.
-            shapes = shapes or len(lower) != len(text) or holds_shape_at(text, found.start, anchor)
-    return Glance(
-        fields=fields or (keys and may_hold_keys(lower)) or may_hold_ports(text),
-        shapes=shapes or may_hold_unanchored(text),
-    )
+            if len(lower) != len(text) or holds_shape_at(text, found.start, anchor):
+                return True
+    return may_hold_unanchored(text)
 
 
 def numbered_lines(text: str) -> Iterator[str]:
     """The lines of a text in which personal data can stand."""
-    if text.isascii() and not _numbered(text):
-        return
     position = 0
     while match := _NUMBERS.search(text, position):
         at = match.start()
@@ -95,22 +86,28 @@ def numbered_lines(text: str) -> Iterator[str]:
         position = end
 
 
-def _numbered(text: str) -> bool:
-    """Whether `_NUMBERS` could match a text in ASCII: its forms, as far as they cost little to look for."""
-    data = text.encode()
-    if "@" in text or _V4.search(data) or _V6.search(data):
+def may_hold_numbers(text: str) -> bool:
+    """Whether a text may have such lines; no in ASCII is sure, from what costs little to look for."""
+    if "@" in text or not text.isascii():
         return True
-    near = data.translate(_CLASSES, _GAPS)
-    classes = data.translate(_CLASSES)
-    if b"0000000" in near or b"aaaaa0000a" in classes or _ACCOUNT.search(b"x" + classes):
+    lines = text.encode().translate(_CLASSES).split(b"\n")
+    classes = b"\n".join([line for line in lines if b"0" in line])
+    if b"0.0" in classes or ((b"0:" in classes or b"a:" in classes or b"A:" in classes) and _V6.search(text)):
         return True
-    return b"00000" in near and _LETTERED.search(data) is not None
+    if (
+        b"aa00" in classes or b"AA00" in classes or b"aA00" in classes or b"Aa00" in classes
+    ) and _ACCOUNT.search(b"x" + classes):
+        return True
+    if b"AAAAA0000A" in classes:
+        return True
+    near = classes.translate(None, _GAPS)
+    return b"0000000" in near or (b"00000" in near and (b"A0" in classes or b"A 0" in classes))
 
 
 @cache
 def _words() -> tuple[Matcher, Mapping[str, list[str]]]:
-    """The matcher of all words in lower case, and the anchors that each may be."""
-    words: dict[str, list[str]] = {word: [] for word in (*TRIGGERS, "key")}
+    """The matcher of all anchors in lower case, and the anchors that each may be."""
+    words: dict[str, list[str]] = {}
     for anchor in anchors():
         words.setdefault(anchor.lower(), []).append(anchor)
     return Matcher({word: word for word in words}), words

@@ -2,16 +2,17 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from typing import cast
 
 from interlock_core.jsontypes import Json, JsonObject
 from interlock_core.protocols import Audience, StreamRedactor
 from interlock_core.secret import Secret
 from interlock_security.redaction._detect import NOTHING, Detection, Detector
 from interlock_security.redaction._encodings import forms
-from interlock_security.redaction._fields import HIDDEN, hide_fields, is_secret_name
+from interlock_security.redaction._fields import HIDDEN, hide_fields, is_secret_name, may_hold_fields
 from interlock_security.redaction._matcher import Matcher, Span, merged
 from interlock_security.redaction._pem import hide_private_keys
-from interlock_security.redaction._quick import glance
+from interlock_security.redaction._runs import Runs
 
 _MAX_TIERS = 6
 _MAX_DEPTH = 64
@@ -89,12 +90,17 @@ class KnownSecretRedactor:
 
     def _touches(self, walk: "_Walk", matchers: Sequence[Matcher], toward: Audience) -> bool:
         """Whether anything is hidden: one look at all texts together, and at each only if that says so."""
-        whole = "\n".join([*walk.keys, *(f"{name}: {text}" if name else text for name, text in walk.texts)])
-        if not any(tier.find(whole) for tier in matchers):
+        texts = [text for _, text in walk.texts]
+        whole = "\n".join([*walk.keys, *texts] if walk.keys else texts)
+        runs = Runs(whole)
+        if not any(tier.may_find(whole, runs) for tier in matchers):
             if toward is not Audience.STORE:
                 return False
-            fields, shapes = glance(whole)
-            suspected = fields or "PRIVATE KEY" in whole or self._detector.suspects(whole, shapes)
+            suspected = (
+                may_hold_fields(whole)
+                or "PRIVATE KEY" in whole
+                or self._detector.suspects(whole, runs, walk.named)
+            )
             if not suspected and not any(map(is_secret_name, walk.keys)):
                 return False
         return (
@@ -212,43 +218,44 @@ class _Walk:
         self.keys: list[str] = []
         self.texts: list[tuple[str, str]] = []
 
-    def over(self, value: Json, depth: int) -> bool:
+    def over(self, value: Json, depth: int, name: str = "") -> bool:
         """Collect; false when the value is nested deeper or holds a number too large."""
-        waiting: list[tuple[str, Json, int]] = [("", value, depth)]
-        while waiting:
-            name, item, left = waiting.pop()
-            if isinstance(item, dict):
-                if left == 0:
-                    return False
-                self._object(item, waiting, left - 1)
-            elif isinstance(item, list):
-                if left == 0:
-                    return False
-                waiting += [(name, each, left - 1) for each in item]
-            elif isinstance(item, str):
-                if item not in self._clean.get(name, ()):
-                    self.texts.append((name, item))
-            elif item is not None and not isinstance(item, bool):
-                if isinstance(item, int) and item.bit_length() > _MAX_BITS:
-                    return False
-                self._number(name, str(item))
+        if isinstance(value, str):
+            if value not in self._clean.get(name, ()):
+                self.texts.append((name, value))
+        elif isinstance(value, dict):
+            return depth > 0 and self._object(value, depth - 1)
+        elif isinstance(value, list):
+            return depth > 0 and self._array(value, depth - 1, name)
+        elif value is not None and not isinstance(value, bool):
+            if isinstance(value, int) and value.bit_length() > _MAX_BITS:
+                return False
+            text = str(value)
+            if len(text) >= _MIN_DIGITS and text not in self._clean.get(name, ()):
+                self.texts.append((name, text))
         return True
 
-    def _object(self, value: JsonObject, waiting: list[tuple[str, Json, int]], left: int) -> None:
-        """Collect names and texts; what is no text waits."""
-        for key, item in value.items():
-            clean = self._clean.get(key)
-            if clean is None:
-                self.keys.append(key)
-            if item.__class__ is not str:
-                if item is not None and item.__class__ is not bool:
-                    waiting.append((key, item, left))
-            elif clean is None or item not in clean:
-                self.texts.append((key, str(item)))
+    def _array(self, value: list[Json], depth: int, name: str) -> bool:
+        return all(self.over(item, depth, name) for item in value)
 
-    def _number(self, name: str, text: str) -> None:
-        if len(text) >= _MIN_DIGITS and text not in self._clean.get(name, ()):
-            self.texts.append((name, text))
+    def named(self) -> str:
+        """All of it a line each, with the name of its field before it."""
+        return "\n".join([*self.keys, *[f"{name}: {text}" if name else text for name, text in self.texts]])
+
+    def _object(self, value: JsonObject, depth: int) -> bool:
+        """Collect names, and texts where most of them are."""
+        known, keys, texts = self._clean, self.keys, self.texts
+        for key, item in value.items():
+            clean = known.get(key)
+            if clean is None:
+                keys.append(key)
+            kind = item.__class__
+            if kind is str:
+                if clean is None or item not in clean:
+                    texts.append((key, cast("str", item)))
+            elif item is not None and kind is not bool and not self.over(item, depth, key):
+                return False
+        return True
 
 
 class _ExactStream:

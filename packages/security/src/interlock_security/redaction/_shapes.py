@@ -23,6 +23,8 @@ _PLACEHOLDERS = re.compile(
     r"(?i)example|placeholder|changeme|change-me|dummy|redacted|notareal|not-a-real|insert|replace"
     r"|your[_-]|[_-]your|(?<![a-z])your(?![a-z])|x{5}|\*{3}|\.{3}|0{8}|1{8}|a{8}|123456789|abcdefgh|[_-]here"
 )
+LEAST_SHAPE = 15
+"""Fewest characters of a shape; none of them is a blank, a quote, a bracket or a comma."""
 _WORDLIKE = re.compile(r"(?:[a-z]{2,}[_-]|[A-Z]{2,}[_-]){2,}(?:[a-z]+|[A-Z]+)")
 _FEW = 7
 _INSIDE = re.compile(r"[A-Za-z0-9]")
@@ -97,6 +99,8 @@ def holds_shape_at(text: str, at: int, anchor: str) -> bool:
 
 def may_hold_unanchored(text: str) -> bool:
     """Whether a text may hold the shape of a secret that has no anchor."""
+    if "." not in text and "/" not in text:
+        return False
     return any(pattern.search(text) for _, pattern in _WITHOUT_ANCHOR)
 
 
