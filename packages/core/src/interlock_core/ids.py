@@ -2,12 +2,13 @@
 
 import os
 import time
+from functools import lru_cache
 
-_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-_PAIRS = tuple(first + second for first in _ALPHABET for second in _ALPHABET)
-_SHIFTS = range(120, -1, -10)
-_TIME_BITS = 48
-_RANDOM_BITS = 80
+_ALPHABET = b"0123456789abcdefghjkmnpqrstvwxyz"
+_TIME_SHIFTS = range(45, -1, -5)
+_RANDOM_DIGITS = 16
+# Five bits of a byte are a digit: each of the 32 comes from as many bytes as any other.
+_DIGITS = bytes(_ALPHABET[code & 31] for code in range(256))
 
 
 def new_id(prefix: str) -> str:
@@ -15,7 +16,12 @@ def new_id(prefix: str) -> str:
 
     Ids made in different milliseconds sort by time (the layout of a ULID, lower case).
     """
-    number = (int(time.time() * 1000) << _RANDOM_BITS) | int.from_bytes(os.urandom(_RANDOM_BITS // 8), "big")
-    number &= (1 << (_TIME_BITS + _RANDOM_BITS)) - 1
-    digits = [_PAIRS[number >> shift & 1023] for shift in _SHIFTS]
-    return f"{prefix}_{''.join(digits)}"
+    random = os.urandom(_RANDOM_DIGITS).translate(_DIGITS).decode()
+    return f"{prefix}_{_stamp(int(time.time() * 1000))}{random}"
+
+
+@lru_cache(maxsize=16)
+def _stamp(milliseconds: int) -> str:
+    """The digits of a time, of which 48 bits are kept."""
+    number = milliseconds & ((1 << 48) - 1)
+    return bytes(_ALPHABET[number >> shift & 31] for shift in _TIME_SHIFTS).decode()

@@ -1,6 +1,7 @@
 """What calls, outcomes, refusals and changes say in the log, as data before redaction."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from interlock_core.call import Call, Outcome, Principal, Verdict
 from interlock_core.jsontypes import Json, JsonObject
@@ -9,8 +10,9 @@ CHANGE = "change"
 """Kind of a change of permissions, keys or the like."""
 
 
+@lru_cache(maxsize=512)
 def principal_data(principal: Principal) -> JsonObject:
-    """Who stands behind something."""
+    """Who stands behind something; not to be changed, because the same is given again."""
     facts: Mapping[str, Json] = {
         "user": principal.user,
         "key_id": principal.key_id,

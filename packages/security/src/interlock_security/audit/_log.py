@@ -334,12 +334,12 @@ class AuditLog:
         self, kind: str, payload: str, redacted: JsonObject, *, call: str = "", of: AuditEntry | None = None
     ) -> Draft:
         return Draft(
-            id=new_id("rec"),
-            kind=kind,
-            at=int(self._clock.now() * 1_000_000),
-            payload=payload,
-            facts=Facts.of(redacted) if of is None else of.facts,
-            outcome=said(kind, redacted),
-            ref="" if of is None else plain(of.id),
-            call=call,
+            new_id("rec"),
+            kind,
+            int(self._clock.now() * 1_000_000),
+            payload,
+            Facts.of(redacted) if of is None else of.facts,
+            said(kind, redacted),
+            "" if of is None else plain(of.id),
+            call,
         )

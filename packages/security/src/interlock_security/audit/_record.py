@@ -106,15 +106,13 @@ class Facts(NamedTuple):
     def of(cls, data: Mapping[str, Json]) -> "Facts":
         """Those that redacted data name."""
         principal = as_object(data.get("principal"))
-        return cls(
-            plain(principal.get("user")),
-            plain(data.get("agent")),
-            plain(principal.get("key_id")),
-            plain(data.get("name")),
-            plain(data.get("run")),
-            plain(data.get("trace_id")),
-            plain(principal.get("team")),
-        )
+        user, key, team = principal.get("user"), principal.get("key_id"), principal.get("team")
+        said = (user, data.get("agent"), key, data.get("name"), data.get("run"), data.get("trace_id"), team)
+        texts = [text if isinstance(text, str) else "" for text in said]
+        whole = "".join(texts)
+        if len(whole) <= _MOST_CHARS and whole.isprintable():
+            return cls(*texts)
+        return cls(*map(plain, texts))
 
 
 NO_FACTS = Facts()
@@ -133,8 +131,7 @@ class Draft(NamedTuple):
     call: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditEntry:
+class AuditEntry(NamedTuple):
     """Where a record stands in the log; it is durable when one sees this.
 
     Attributes:
@@ -148,7 +145,7 @@ class AuditEntry:
     """
 
     id: str
-    index: int
+    index: int  # pyright: ignore[reportIncompatibleMethodOverride] - a place is not looked for in an entry
     kind: str
     at: int
     leaf: bytes

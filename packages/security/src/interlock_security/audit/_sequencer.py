@@ -297,9 +297,8 @@ def _placed(
     rows: list[Row] = []
     leaves: list[bytes] = []
     salts = os.urandom(SALT_BYTES * len(drafts))
-    for number, (id_, kind, at, payload, facts, outcome, ref, call) in enumerate(drafts):
-        index = start + number
-        salt = salts[SALT_BYTES * number : SALT_BYTES * (number + 1)]
+    for index, (id_, kind, at, payload, facts, outcome, ref, call) in enumerate(drafts, start):
+        salt = salts[SALT_BYTES * (index - start) : SALT_BYTES * (index - start + 1)]
         digest = digest_of(salt, payload)
         user, agent, key, name, run, trace, team = facts
         before = previous[:PREV_BYTES]
@@ -307,9 +306,7 @@ def _placed(
         previous = leaf_of(header(fields, digest))
         leaves.append(previous)
         rows.append((*fields, digest, salt, payload, previous))
-        entries.append(
-            AuditEntry(id=id_, index=index, kind=kind, at=at, leaf=previous, call=call, facts=facts)
-        )
+        entries.append(AuditEntry(id_, index, kind, at, previous, call, facts))
     tree.extend(leaves)
     return entries, rows
 
