@@ -216,7 +216,9 @@ def test_a_free_model_is_expected_to_stay_free() -> None:
 def test_what_is_drawn_is_chosen_as_often_as_it_says() -> None:
     """Probabilities add up to 1, hold the floor, and the picks keep to them."""
     draws = Draws(1)
-    found = draws.probabilities(np.array([0.5, 0.45, 0.1]), np.array([0.1, 0.1, 0.01]), floor=0.03)
+    found = draws.probabilities(
+        np.array([0.5, 0.45, 0.1]), np.array([0.1, 0.1, 0.01]), np.full(3, 100.0), floor=0.03
+    )
     assert found.sum() == pytest.approx(1.0)
     assert found.min() >= 0.01 - 1e-12
     assert found[0] > found[1] > found[2]
@@ -226,8 +228,15 @@ def test_what_is_drawn_is_chosen_as_often_as_it_says() -> None:
 
 def test_who_is_sure_does_not_try_others() -> None:
     """Without doubt, and without a floor, the best is chosen always."""
-    found = Draws(2).probabilities(np.array([0.2, 0.9]), np.array([1e-9, 1e-9]))
+    found = Draws(2).probabilities(np.array([0.2, 0.9]), np.array([1e-9, 1e-9]), np.zeros(2))
     assert found.tolist() == [0.0, 1.0]
+
+
+def test_of_whom_little_was_seen_is_tried_more_often() -> None:
+    """The same belief, once after two outcomes and once after many."""
+    mean, deviation = np.array([0.7, 0.5]), np.array([0.03, 0.15])
+    few, many = (Draws(3).probabilities(mean, deviation, np.array([100.0, seen])) for seen in (2.0, 100.0))
+    assert few[1] > many[1]
 
 
 @given(st.floats(0, 1), st.floats(0, 500), st.lists(st.floats(0, 1), min_size=1, max_size=300))

@@ -173,7 +173,7 @@ class Replay:
             utility = utility - self._weight * self._expected_costs(prompt, length)
         if among is not None:
             utility = np.where(among, utility, -np.inf)
-        found = self._draws.probabilities(utility, belief.deviation)
+        found = self._draws.probabilities(utility, belief.deviation, belief.seen)
         found = self._allowance.hold(found, int(utility.argmax()))
         return self._models[self._draws.pick(found)]
 

@@ -16,6 +16,11 @@ from interlock_router.learning._words import Reals
 NARROWED: Final = 0.6
 """The part of a belief's deviation that is drawn from."""
 
+WIDENED: Final = 0.8
+"""What is added to that part for a model of which nothing was seen."""
+
+_SOME: Final = 15.0
+
 DRAWS: Final = 32
 """How often each utility is drawn; a probability is a multiple of 1/32 before the floor."""
 
@@ -34,16 +39,21 @@ class Draws:
         self._normals = np.zeros(0, dtype=np.float32)
         self._used = 0
 
-    def probabilities(self, mean: Reals, deviation: Reals, *, floor: float = 0.0) -> Reals:
+    def probabilities(self, mean: Reals, deviation: Reals, seen: Reals, *, floor: float = 0.0) -> Reals:
         """How often each is best in what is drawn.
+
+        A narrow spread alone gives up a good model for ever after two or three unlucky answers; so the
+        spread narrows with what was seen.
 
         Args:
             mean: Expected utility of each.
             deviation: How unsure it is.
+            seen: How many outcomes of each are known.
             floor: Least probability of them all together, shared out evenly.
         """
         models = mean.size
-        drawn = self._standard(DRAWS * models).reshape(DRAWS, models) * (NARROWED * deviation) + mean
+        spread = deviation * (NARROWED + WIDENED * np.exp(seen / -_SOME))
+        drawn = self._standard(DRAWS * models).reshape(DRAWS, models) * spread + mean
         wins = np.bincount(drawn.argmax(axis=1), minlength=models)
         return np.asarray(wins * ((1.0 - floor) / DRAWS) + floor / models, dtype=np.float64)
 

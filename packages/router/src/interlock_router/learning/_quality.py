@@ -39,10 +39,12 @@ class Quality(NamedTuple):
     Attributes:
         mean: Expected score of each model; may lie a little outside 0 to 1.
         deviation: How unsure that is, as a standard deviation.
+        seen: How many outcomes of each model are known.
     """
 
     mean: Reals
     deviation: Reals
+    seen: Reals
 
 
 class QualityLearner:
@@ -60,7 +62,7 @@ class QualityLearner:
         self._residual = Residual(seed)
         self._columns: dict[str, int] = {}
         self._drifts: list[Drift] = []
-        self._seen: list[float] = []
+        self._seen: Reals = np.zeros(0)
         self._squares = 0.0
         self._outcomes = 0.0
         self._foretold = 0.0
@@ -85,7 +87,7 @@ class QualityLearner:
     def seen(self, model: str) -> float:
         """How many outcomes of a model were learned."""
         column = self._columns.get(model)
-        return 0.0 if column is None else self._seen[column]
+        return 0.0 if column is None else float(self._seen[column])
 
     def columns(
         self, models: Sequence[str], priors: Iterable[float] | None = None
@@ -105,8 +107,8 @@ class QualityLearner:
         for model, _ in fresh:
             self._columns[model] = len(self._columns)
             self._drifts.append(Drift())
-            self._seen.append(0.0)
         if fresh:
+            self._seen = np.pad(self._seen, (0, len(fresh)))
             self._table.add_models([prior for _, prior in fresh])
             self._residual.add_models(len(fresh))
         return np.array([self._columns[model] for model in models], dtype=np.intp)
@@ -115,7 +117,7 @@ class QualityLearner:
         """What is believed of every column's answer to a prompt, without what is hard for all."""
         belief = self._table.believe(prompt.task, self.noise)
         mean = belief.mean + self.trust * self._residual.suits(prompt.words)
-        return Quality(mean, np.sqrt(belief.variance))
+        return Quality(mean, np.sqrt(belief.variance), self._seen)
 
     def hardness(self, prompt: Prompt) -> float:
         """What a prompt adds to every model's score, below 0 for a hard one."""
