@@ -15,25 +15,34 @@ DATA = Path(__file__).parent / "data" / "tasks.jsonl"
 ROWS = [json.loads(line) for line in DATA.read_text(encoding="utf-8").splitlines()]
 
 
-def recalls(half: str) -> dict[str, float]:
+LATER = [json.loads(line) for line in DATA.with_name("fresh.jsonl").read_text(encoding="utf-8").splitlines()]
+
+
+def recalls(rows: list[dict[str, str]]) -> dict[str, float]:
     """For each class, the part of its prompts that the classifier gets right."""
     classifier = Classifier()
     right: Counter[str] = Counter()
     total: Counter[str] = Counter()
-    for row in ROWS:
-        if row["half"] == half:
-            total[row["task"]] += 1
-            right[row["task"]] += classifier.text(row["prompt"]).task == row["task"]
+    for row in rows:
+        total[row["task"]] += 1
+        right[row["task"]] += classifier.text(row["prompt"]).task == row["task"]
     return {task: right[task] / total[task] for task in TASKS}
 
 
 @pytest.mark.promise("R1")
 @pytest.mark.parametrize("half", ["dev", "held_out"])
 def test_the_labelled_prompts_are_classified(half: str) -> None:
-    """Macro recall of at least 0.90 on either half (0.94 and 0.95 when written), no class below 0.75."""
-    found = recalls(half)
+    """Macro recall of at least 0.90 on either half (1.00 and 0.99 when fitted), no class below 0.75."""
+    found = recalls([row for row in ROWS if row["half"] == half])
     assert sum(found.values()) / len(found) >= 0.90
     assert min(found.values()) >= 0.75
+
+
+@pytest.mark.promise("R1")
+def test_prompts_that_nothing_was_chosen_by_are_classified() -> None:
+    """Two of three at least (0.69 when fitted): harder ones, written later."""
+    found = recalls(LATER)
+    assert sum(found.values()) / len(found) >= 0.66
 
 
 def test_every_class_has_prompts_in_both_halves() -> None:
@@ -79,3 +88,59 @@ def test_any_text_has_a_class_and_a_confidence(text: str) -> None:
     found = Classifier().text(text)
     assert found.task in TASKS
     assert 1 / len(TASKS) - 1e-9 <= found.confidence <= 1.0
+
+
+INVOICES = (
+    "Book this invoice from Contoso under the cost centre marketing.",
+    "Which ledger account does the invoice from Adventure Works belong to?",
+    "Post the attached supplier invoice and split the VAT.",
+    "The invoice of 3 May is a duplicate, reverse the posting.",
+    "Match the supplier invoice with purchase order 4711.",
+)
+
+
+@pytest.mark.promise("R1")
+def test_classes_of_ones_own_are_known_by_their_examples() -> None:
+    """What is like them takes their class, what is not keeps one of the twelve."""
+    classifier = Classifier(own={"invoices": INVOICES})
+    assert classifier.text("Post the invoice from Fabrikam to the cost centre sales.").task == "invoices"
+    assert classifier.text("Translate this sentence into French: good day").task == "translation"
+    assert classifier.text("Write a Python function that reverses a string.").task == "code_generation"
+
+
+def test_the_nearest_of_several_own_classes_is_taken() -> None:
+    """Each is likened with the prompt."""
+    leave = (
+        "How many days of holiday do I have left?",
+        "I want to take leave in August.",
+        "Cancel my leave.",
+    )
+    classifier = Classifier(own={"invoices": INVOICES, "leave": leave})
+    assert classifier.text("Please cancel my holiday in August.").task == "leave"
+
+
+@pytest.mark.parametrize("own", [{"": ("a prompt",)}, {"empty": ()}, {"blank": ("", "  ")}])
+def test_a_class_of_ones_own_needs_a_name_and_words(own: dict[str, tuple[str, ...]]) -> None:
+    """Or nothing could be known by it."""
+    with pytest.raises(ValueError, match="needs a name and examples"):
+        Classifier(own=own)
+
+
+def test_a_short_message_that_says_little_is_read_with_the_one_before_it() -> None:
+    """It may be any question alone, and is more of the same after a request."""
+    last = user("and the second one?")
+    before = user("Summarise the following article in three sentences.")
+    alone = Classifier().classify((last,))
+    assert alone.task != "summarisation"
+    assert Classifier().classify((before, assistant("Sales rose."), last)).task == "summarisation"
+
+
+@pytest.mark.promise("R1")
+def test_difficulty_tells_sums_for_children_from_olympiads() -> None:
+    """What models fail more often in public tables of outcomes is told to be harder."""
+    easy = Classifier().text("Tom has 3 apples and buys 4 more. How many apples does he have?")
+    hard = Classifier().text(
+        "Let $p$ be a prime and $G$ a group of order $p^3$. Find the number of conjugacy classes of $G$ and "
+        "$\\int_0^\\infty \\frac{\\sin x}{x^p} dx$ in terms of $\\Gamma$."
+    )
+    assert 0 <= easy.difficulty < hard.difficulty <= 1
