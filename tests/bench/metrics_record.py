@@ -1,7 +1,7 @@
 """What recording costs in processor time, and how long it takes to answer a range from the store.
 
-A month of calls is recorded, kept and rolled up by the code that does so in a server: 310,000 calls, or
-10,000,000 with FULL=1, to 20 models at 5 tasks, their times spread as those of real calls are.
+A month of counts is kept and rolled up by the code that does so in a server: those of 310,000 calls, or of
+10,006,800 with FULL=1, to 20 models at 5 tasks, their times spread as those of real calls are.
 """
 
 import asyncio
@@ -19,15 +19,19 @@ from interlock_core import Call, Money, Outcome, Usage
 from interlock_core.store import Store
 from interlock_core.testing import FakeClock, make_call
 from interlock_observability import BRANCH, ProviderMetricsCollector
+from interlock_observability.provider_metrics._ledger import Batch
+from interlock_observability.provider_metrics._store_ledger import StoreLedger
+from interlock_observability.provider_metrics._tally import Series, Tally
 
 DAY = 86_400.0
 DAYS = 31
 MODELS = 20
 TASKS = ("analysis", "code_generation", "extraction", "summarisation", "writing")
 SERIES = MODELS * len(TASKS)
-WHOLE = 10_000_000
-FEW = 310_000
 BATCHES_A_DAY = 4
+BATCHES = DAYS * BATCHES_A_DAY
+WHOLE = 807
+FEW = 25
 
 
 def calls(spread: int = 1) -> list[tuple[Call, Outcome]]:
@@ -84,13 +88,13 @@ class Month:
     answers_ms: dict[str, tuple[float, float]]
 
 
-async def month(records: int, runs: int) -> Month:
-    """Record a month, and ask for it."""
+async def month(each: int, runs: int) -> Month:
+    """Keep a month with so many calls to each series in each batch, and ask for it."""
     clock = FakeClock()
     with tempfile.TemporaryDirectory() as folder:
         store = await Store.open(f"sqlite:///{folder}/m.db", branches=[BRANCH], clock=clock)
         collector = ProviderMetricsCollector(store, clock=clock)
-        keeping = await _filled(collector, clock, records)
+        keeping = await _filled(store, clock, each)
         await collector.roll()
         now = clock.now()
         ranges = {"a month by model": 30 * DAY, "a week by model": 7 * DAY, "a day by model": DAY}
@@ -98,26 +102,43 @@ async def month(records: int, runs: int) -> Month:
         for name, length in ranges.items():
             answers[name] = await _asked(collector, now - length, runs)
         (row,) = (await collector.stats(by=(), since=now - 40 * DAY)).rows
-        assert row.requests == records
+        assert row.requests == each * BATCHES * SERIES
         await store.aclose()
-    return Month(records, statistics.median(keeping), answers)
+    return Month(each * BATCHES * SERIES, statistics.median(keeping), answers)
 
 
-async def _filled(collector: ProviderMetricsCollector, clock: FakeClock, records: int) -> Sequence[float]:
-    """Record so many calls over a month; CPU of keeping each batch, in milliseconds."""
-    batches = DAYS * BATCHES_A_DAY
-    known = calls(max(1, min(200, records // batches // SERIES)))
+async def _filled(store: Store, clock: FakeClock, each: int) -> Sequence[float]:
+    """Keep so many calls to each series in each batch; CPU of keeping each batch, in milliseconds."""
+    ledger, chance = StoreLedger(store), random.Random(3)
+    hundreds, ones = _made(100), _made(1)
     keeping: list[float] = []
-    done = 0
-    for batch in range(batches):
+    for number in range(BATCHES):
         clock.advance(DAY / BATCHES_A_DAY)
-        for number in range(records * (batch + 1) // batches - done):
-            collector.record(*known[number % len(known)])
-        done = records * (batch + 1) // batches
+        minute = int(clock.now()) // 60 * 60
+        batch = Batch(number + 1)
+        for series in hundreds:
+            tally = batch.tallies[minute, series] = Tally()
+            for _ in range(each // 100):
+                tally.merge(chance.choice(hundreds[series]))
+            for _ in range(each % 100):
+                tally.merge(chance.choice(ones[series]))
         before = time.process_time_ns()
-        await collector.flush()
+        await ledger.write(batch)
         keeping.append((time.process_time_ns() - before) / 1e6)
     return keeping
+
+
+def _made(each: int) -> dict[Series, list[Tally]]:
+    """Counts of so many calls to each series, each call different, several such counts a series."""
+    found: dict[Series, list[Tally]] = {}
+    different = 32
+    for place, (_, outcome) in enumerate(calls(each * different)):
+        model = outcome.model or ""
+        tallies = found.setdefault(Series("model", "vendor", model, outcome.task or ""), [])
+        if place % each == 0:
+            tallies.append(Tally())
+        tallies[-1].add(outcome, model=True)
+    return found
 
 
 async def _asked(collector: ProviderMetricsCollector, since: float, runs: int) -> tuple[float, float]:

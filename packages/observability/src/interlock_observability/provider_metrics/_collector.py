@@ -30,7 +30,7 @@ from interlock_observability.provider_metrics._ranges import (
 from interlock_observability.provider_metrics._sketch import Sketch
 from interlock_observability.provider_metrics._spans import DAY, HOUR, Stretch, start_of, stretches
 from interlock_observability.provider_metrics._stats import Dimension, Kind, Stats, grouped
-from interlock_observability.provider_metrics._tally import Series
+from interlock_observability.provider_metrics._tally import Series, Tally
 from interlock_observability.provider_metrics._wins import Better, Pair, Score, WinRates, win_rates
 
 _MOST_REFUSALS: Final = 10
@@ -170,11 +170,7 @@ class ProviderMetricsCollector:
             InvalidRequestError: There is no such grouping.
         """
         dimensions = dimensions_of(by)
-        found = await self._read(since, until, lambda tiles: self._ledger.totals(tiles, kind), {})
-        rows = list(found.kept.items())
-        for batch in found.waiting:
-            for tile in found.tiles:
-                rows += batch.within(tile, kind)
+        found, rows = await self._totals_of(since, until, kind)
         return Stats(
             by=dimensions,
             since=found.since,
@@ -193,13 +189,23 @@ class ProviderMetricsCollector:
             since: Start of the range, as of `stats`.
             until: Its end.
         """
-        found = await self._read(since, until, lambda tiles: self._ledger.totals(tiles, "model"), {})
-        rows = list(found.kept.items())
-        for batch in found.waiting:
-            for tile in found.tiles:
-                rows += batch.within(tile, "model")
+        found, rows = await self._totals_of(since, until, "model")
         points = curve_of(merged(rows).items(), task)
         return Curve(since=found.since, until=found.until, points=points, complete=found.complete)
+
+    async def tally(self, since: float, until: float, *, kind: Kind = "model") -> Tally:
+        """All calls of a range together.
+
+        Raises:
+            StoreError: The store could not be read.
+        """
+        found, rows = await self._totals_of(since, until, kind)
+        if not found.complete:
+            raise StoreError("The figures cannot be read just now.")
+        total = Tally()
+        for _, each in rows:
+            total.merge(each)
+        return total
 
     async def win_rates(
         self, *, task: str | None = None, since: float | None = None, until: float | None = None
@@ -382,6 +388,17 @@ class ProviderMetricsCollector:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def _totals_of(
+        self, since: float | None, until: float | None, kind: Kind
+    ) -> tuple[Found[dict[Series, Tally]], list[tuple[Series, Tally]]]:
+        """The counts of a range, those that wait included."""
+        found = await self._read(since, until, lambda tiles: self._ledger.totals(tiles, kind), {})
+        rows = list(found.kept.items())
+        for batch in found.waiting:
+            for tile in found.tiles:
+                rows += batch.within(tile, kind)
+        return found, rows
 
     async def _read(
         self,

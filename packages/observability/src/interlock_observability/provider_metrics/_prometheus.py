@@ -47,6 +47,8 @@ HELP: Final[Mapping[str, str]] = {
     "interlock_requests_total": "Calls to models, by what became of them.",
     "interlock_cost_usd_total": "Dollars, of the calls whose price is known.",
     "interlock_cost_unknown_total": "Calls that did what they were for at an unknown price.",
+    "interlock_judged_total": "Calls with a score.",
+    "interlock_score_total": "Sum of their scores, each 0 to 1.",
     "interlock_attempts_total": "Calls to vendors, retries included.",
     "interlock_tool_calls_total": "Calls to tools, by namespace and what became of them.",
     "interlock_model_tool_calls_total": "Tool calls that models asked for, by whether they were valid.",
@@ -144,6 +146,9 @@ def _model(page: _Page, series: Series, tally: Tally) -> None:
     page.add("interlock_attempts_total", "counter", own, tally.attempts)
     page.add("interlock_cost_usd_total", "counter", own, tally.cost_micro_usd / 1_000_000)
     page.add("interlock_cost_unknown_total", "counter", own, tally.cost_unknown)
+    if tally.judged:
+        page.add("interlock_judged_total", "counter", own, tally.judged)
+        page.add("interlock_score_total", "counter", own, tally.score)
     if tally.tool_calls:
         for valid, number in (
             ("true", tally.tool_calls_valid),

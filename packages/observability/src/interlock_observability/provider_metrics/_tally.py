@@ -194,6 +194,11 @@ class Tally:
         return self.requests - self.cancelled - self.unanswered
 
     @property
+    def refused(self) -> int:
+        """Calls that a rule refused."""
+        return sum(number for code, number in self.failures.items() if code in REFUSALS)
+
+    @property
     def success_rate(self) -> float | None:
         """The part of those that did what they were for; None when there were none."""
         return self.ok / self.answerable if self.answerable else None
