@@ -60,7 +60,6 @@ def change(home: Path, *statements: str) -> None:
             assert raw.execute(statement).rowcount == 1
 
 
-@pytest.mark.promise("A1")
 async def test_a_log_of_several_pages_is_whole_until_one_record_is_changed(home: Path) -> None:
     """The damage is told at its place, and once."""
     await filled(home, RECORDS)
@@ -73,7 +72,6 @@ async def test_a_log_of_several_pages_is_whole_until_one_record_is_changed(home:
     assert report.records == RECORDS
 
 
-@pytest.mark.promise("A1")
 async def test_names_that_read_like_what_separates_them_are_whole(home: Path) -> None:
     """Quotes, commas, brackets and backslashes are text like any other."""
     await filled(home, 80, ODD)
@@ -82,7 +80,6 @@ async def test_names_that_read_like_what_separates_them_are_whole(home: Path) ->
     assert (report.records, report.notices) == (80, ())
 
 
-@pytest.mark.promise("A1")
 @pytest.mark.parametrize(
     "changes",
     [

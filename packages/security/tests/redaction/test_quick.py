@@ -139,7 +139,6 @@ KINDS = [
 ]
 
 
-@pytest.mark.promise("A4")
 @settings(max_examples=300, deadline=None)
 @given(st.one_of([st.from_regex(kind, fullmatch=True) for kind in KINDS]), st.sampled_from(["", "the key "]))
 def test_whatever_has_the_shape_of_a_key_is_hidden_as_when_looked_at_closely(text: str, before: str) -> None:
@@ -148,7 +147,6 @@ def test_whatever_has_the_shape_of_a_key_is_hidden_as_when_looked_at_closely(tex
     assert quickly(value) == closely(value)
 
 
-@pytest.mark.promise("A4")
 @pytest.mark.parametrize(
     "secret",
     [
