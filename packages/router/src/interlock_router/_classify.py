@@ -57,8 +57,8 @@ class Classifier:
         Raises:
             ValueError: A class of one's own has no name, or no example with a word in it.
         """
-        self._model: TaskModel | None = None
-        self._own = OwnTasks(own) if own else None
+        self._model: TaskModel | None = shipped() if own else None
+        self._own = OwnTasks(own, self._model or ()) if own else None
 
     def classify(self, messages: Sequence[Message], *, task: str | None = None) -> Classified:
         """The class of what the last user message asks for.

@@ -5,34 +5,34 @@ Built in a few hundred microseconds, so that a change of the examples needs no t
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from typing import Final
 
 from interlock_router._features import features
 
-_LEAST: Final = 0.3
-_PART: Final = 0.75
+_LEAST: Final = 0.12
+_PART: Final = 0.35
 _USUAL: Final = 0.35
 
 
 class OwnTasks:
     """Which of one's own classes a prompt is like, if any.
 
-    A class is taken when the prompt's likeness to its examples is at least that which the examples have among
-    themselves, less a quarter. Words that the built-in classes know weigh less than the names and terms of
+    A class is taken when the prompt's likeness to its examples is at least a third of that which the examples
+    have among themselves. Words that the built-in classes know weigh less than the names and terms of
     one's own field.
     """
 
     __slots__ = ("_centroids", "_known", "_least", "_names")
 
-    def __init__(self, examples: Mapping[str, Sequence[str]], known: Iterable[str] = ()) -> None:
+    def __init__(self, examples: Mapping[str, Sequence[str]], known: Container[str] = ()) -> None:
         """Classes by name, each with its examples; `known` are features that many prompts have.
 
         Raises:
             ValueError: A class has no name or no example with a word in it.
         """
-        self._known = frozenset(known)
+        self._known = known
         self._names = tuple(examples)
         self._centroids: dict[str, list[tuple[int, float]]] = {}
         self._least: list[float] = []

@@ -33,6 +33,7 @@ from interlock_runtime._documents import DocumentStore
 from interlock_runtime._guarded import GuardedProvider
 from interlock_runtime._limiting import Limits
 from interlock_runtime._models import DeclaredProvider, Models, ProviderMaking, declared_providers
+from interlock_runtime._own_tasks import classifier_of
 from interlock_runtime._pins import StoredPins
 from interlock_runtime._quotas import USED_RATIO, QuotaDesk
 from interlock_runtime._records import Records
@@ -252,7 +253,9 @@ def _models(
         metered=watch.quotas.around_attempts,
     )
     collector = watch.records.collector
-    seams = Seams(performance=collector, permit=ground.checker)
+    seams = Seams(
+        performance=collector, permit=ground.checker, classifier=classifier_of(ground.settings.tasks)
+    )
     models = Models(ground.settings, providers=providers, seams=seams, collector=collector, making=making)
     ground.stack.push_async_callback(models.aclose)
     return models

@@ -20,7 +20,13 @@ from interlock_runtime.settings._house import (
     TelemetrySettings,
 )
 from interlock_runtime.settings._limits import CacheSettings, LimitSettings
-from interlock_runtime.settings._models import ModelSettings, PolicySettings, ProviderKind, ProviderSettings
+from interlock_runtime.settings._models import (
+    ModelSettings,
+    PolicySettings,
+    ProviderKind,
+    ProviderSettings,
+    TaskSettings,
+)
 from interlock_runtime.settings._people import AuditSettings, TeamSettings, UserSettings
 from interlock_runtime.settings._quotas import QuotaSettings
 from interlock_runtime.settings._redaction import RedactionSettings
@@ -64,6 +70,7 @@ __all__ = [
     "Settings",
     "SkillSettings",
     "StoreSettings",
+    "TaskSettings",
     "TeamSettings",
     "TelemetrySettings",
     "ToolSettings",
@@ -102,6 +109,7 @@ class Settings:
     providers: dict[str, ProviderSettings] = field(default_factory=dict[str, ProviderSettings])
     models: dict[str, ModelSettings] = field(default_factory=dict[str, ModelSettings])
     policies: dict[str, PolicySettings] = field(default_factory=dict[str, PolicySettings])
+    tasks: dict[str, TaskSettings] = field(default_factory=dict[str, TaskSettings])
     tools: dict[str, ToolSettings] = field(default_factory=dict[str, ToolSettings])
     mcp: dict[str, McpSettings] = field(default_factory=dict[str, McpSettings])
     roles: dict[str, JsonObject] = field(default_factory=dict[str, JsonObject])
@@ -145,6 +153,7 @@ NAMED_TABLES: dict[str, type] = {
     "providers": ProviderSettings,
     "models": ModelSettings,
     "policies": PolicySettings,
+    "tasks": TaskSettings,
     "tools": ToolSettings,
     "mcp": McpSettings,
 }

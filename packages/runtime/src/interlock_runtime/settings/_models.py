@@ -58,6 +58,16 @@ class ModelSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSettings:
+    """`[tasks.NAME]`: a class of task of one's own, known by examples of its prompts."""
+
+    examples: tuple[str, ...] = field(
+        default=(),
+        metadata={HELP: "Prompts of this class, one or more; some ten of different wording serve well."},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PolicySettings:
     """`[policies.NAME]`: weights and limits by which the router chooses; used as `auto/NAME`."""
 
