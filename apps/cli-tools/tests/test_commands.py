@@ -78,7 +78,7 @@ OUTCOMES = "\n".join(
             "prompt": f"Add {number} and 4.",
             "task": "mathematics",
             "outcomes": {
-                "a": {"score": 1, "cost_usd": 0.01},
+                "a": {"score": 1, "cost_usd": 0.9},
                 "b": {"score": number % 2, "cost_usd": 0.001},
             },
         }
@@ -100,6 +100,32 @@ def test_a_replay_learns_over_a_table(cli: "CommandLine") -> None:
     words = cli("route", "replay", "--data", "t.jsonl", "--cost-weight", "0.2", "--no-task", "--quiz", "5")
     assert "best single model, a" in words.out
     assert "55 requests" in words.out
+
+
+def test_a_policy_is_judged_by_the_log_of_another(cli: "CommandLine") -> None:
+    """The cheap model scores half: so does a policy that always takes it, and it says how sure that is."""
+    cli.folder.joinpath("t.jsonl").write_text("\n".join([OUTCOMES] * 5), "utf-8")
+    ran = cli(
+        "route", "replay", "--data", "t.jsonl", "--policy", "best", "--floor", "0.5", "--log", "d.jsonl"
+    )
+    assert ran.code == 0
+    told = cli("route", "evaluate", "--log", "d.jsonl", "--policy", "cheap", "--json").document
+    low, high = (as_number(end) or 0.0 for end in as_array(as_object(told["score"])["interval"]))
+    assert low < 0.5 < high < 0.8
+    assert as_object(told["share"]).keys() == {"b"}
+    words = cli("route", "evaluate", "--log", "d.jsonl", "--policy", "cheap")
+    assert "95 % INTERVAL" in words.out
+
+
+def test_a_log_that_cannot_judge_a_policy_says_so(cli: "CommandLine") -> None:
+    """It never chose what the policy would choose: no number, and the way out."""
+    option = {"model": "a", "probability": 1, "quality": 0.1, "cost_usd": 1}
+    other = {"model": "b", "probability": 0, "quality": 0.9, "cost_usd": 0}
+    line = dump_json({"id": "1", "chosen": "a", "score": 1, "cost_usd": 1, "options": [option, other]})
+    cli.folder.joinpath("d.jsonl").write_text("\n".join([line] * 100), "utf-8")
+    ran = cli("route", "evaluate", "--log", "d.jsonl", "--policy", "best")
+    assert ran.code == 1
+    assert "explores" in ran.err
 
 
 def test_a_replay_says_what_is_wrong(cli: "CommandLine") -> None:

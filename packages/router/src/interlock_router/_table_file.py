@@ -1,13 +1,12 @@
 """Tables of known outcomes: for each request, what each of several models scored and cost."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from typing import Final, cast
 
 from interlock_core.errors import InvalidRequestError
-from interlock_core.jsontypes import Json, JsonObject
+from interlock_core.jsontypes import Json, JsonObject, parse_json
 
 _LEAST: Final = 1
 _SHOWN: Final = 60
@@ -72,7 +71,7 @@ def models_of(rows: Sequence[Row]) -> list[str]:
 
 def _row(line: str, where: str) -> Row:
     try:
-        parsed: Json = json.loads(line)
+        parsed = parse_json(line)
     except ValueError as error:
         raise _wrong(where, "data", f"is no JSON ({error})", "Write one JSON object a line.") from error
     if not isinstance(parsed, dict):

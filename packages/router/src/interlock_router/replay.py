@@ -7,7 +7,7 @@ got with other choices is looked up afterwards, to compare.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import thread_time_ns
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from interlock_core.jsontypes import JsonObject
 from interlock_router._classify import Classifier
 from interlock_router._priors import DEFAULT, prior_quality
 from interlock_router._table_file import Known, Row, models_of, read_rows
+from interlock_router.evaluation import Logged, Option
 from interlock_router.learning import (
     NEUTRAL,
     Allowance,
@@ -45,6 +46,7 @@ class ReplayOptions:
         quiz: How many requests, the first ones, are answered by every model before the choosing begins.
             They are not part of the means; what they cost is part of the total cost.
         explore: Part of the requests that may go to another model than the one believed best.
+        floor: Least likelihood, all models together, of a choice by chance; it lets a log judge any policy.
     """
 
     policy: str = "default"
@@ -55,6 +57,7 @@ class ReplayOptions:
     use_priors: bool = True
     quiz: int = 0
     explore: float = 0.2
+    floor: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,20 @@ class ReplayReport:
         }
 
 
+class Choice(NamedTuple):
+    """A choice, with what was believed when it was made.
+
+    Attributes:
+        place: Place of the model that was chosen.
+        probabilities: How likely each was.
+        quality: Expected score of each, before what is hard for all is told.
+    """
+
+    place: int
+    probabilities: Reals
+    quality: Reals
+
+
 class Replay:
     """The router's classifying, learning and choosing over named models, with nothing around it.
 
@@ -154,12 +171,13 @@ class Replay:
         self._costs = AmountLearner()
         self._draws = Draws(options.seed)
         self._allowance = Allowance(options.explore)
+        self._floor = options.floor
 
     def prompt(self, text: str, task: str | None) -> Prompt:
         """What is learned about a prompt; its class is found where none is given."""
         return Prompt(task or self._classifier.text(text).task, self._hasher.words(text))
 
-    def choose(self, prompt: Prompt, length: int, among: "Sequence[bool] | None" = None) -> str:
+    def choose(self, prompt: Prompt, length: int, among: Sequence[bool] | None = None) -> Choice:
         """The model to try for a prompt.
 
         Args:
@@ -170,19 +188,39 @@ class Replay:
         belief = self._quality.believe(prompt)
         utility = belief.mean
         if self._weight:
-            utility = utility - self._weight * self._expected_costs(prompt, length)
+            utility = utility - self._weight * self.expected_costs(prompt, length)
         if among is not None:
             utility = np.where(among, utility, -np.inf)
         found = self._draws.probabilities(utility, belief.deviation, belief.seen)
         found = self._allowance.hold(found, int(utility.argmax()))
-        return self._models[self._draws.pick(found)]
+        if self._floor:
+            could = np.isfinite(utility)
+            found = (1.0 - self._floor) * found + could * (self._floor / could.sum())
+        return Choice(self._draws.pick(found), found, belief.mean)
+
+    def logged(self, row: Row, prompt: Prompt, choice: Choice) -> Logged:
+        """A choice with its outcome, as a log tells it."""
+        costs = self.expected_costs(prompt, len(row.prompt))
+        hard = self._quality.hardness(prompt)
+        options = tuple(
+            Option(model, float(likely), min(1.0, max(0.0, float(quality) + hard)), float(cost))
+            for model, likely, quality, cost in zip(
+                self._models, choice.probabilities, choice.quality, costs, strict=True
+            )
+            if model in row.outcomes
+        )
+        model = self._models[choice.place]
+        place = next(number for number, option in enumerate(options) if option.model == model)
+        known = row.outcomes[model]
+        return Logged(row.id, place, known.score, known.cost_usd, options, prompt.task)
 
     def learn(self, model: str, prompt: Prompt, length: int, known: Known) -> None:
         """Take in what a model made of a prompt."""
         self._quality.learn(model, prompt, known.score)
         self._costs.learn(model, prompt.task, length, known.cost_usd)
 
-    def _expected_costs(self, prompt: Prompt, length: int) -> Reals:
+    def expected_costs(self, prompt: Prompt, length: int) -> Reals:
+        """What each model's answer will cost, in dollars; the mean of the others where nothing is known."""
         costs = self._costs.expect(self._models, prompt.task, length)
         unknown = np.isnan(costs)
         if unknown.any():
@@ -191,7 +229,11 @@ class Replay:
 
 
 def replay(
-    rows: Sequence[Row], options: ReplayOptions, *, told: Callable[[int, int], None] | None = None
+    rows: Sequence[Row],
+    options: ReplayOptions,
+    *,
+    told: Callable[[int, int], None] | None = None,
+    log: Callable[[Logged], None] | None = None,
 ) -> ReplayReport:
     """Go through a table.
 
@@ -199,6 +241,7 @@ def replay(
         rows: The table.
         options: How.
         told: Called now and then with how many requests are done, of how many.
+        log: Called with each decision, its probabilities and its outcome.
     """
     models = models_of(rows)
     truth = _Truth(rows, models, options.cost_weight)
@@ -209,7 +252,6 @@ def replay(
     chosen: list[int] = []
     times: list[int] = []
     quiz_cost = 0.0
-    place = {model: number for number, model in enumerate(models)}
     for done, number in enumerate(order):
         row = rows[number]
         task = row.task if options.use_task else None
@@ -220,9 +262,12 @@ def replay(
                 router.learn(model, prompt, len(row.prompt), known)
                 quiz_cost += known.cost_usd
             continue
-        model = router.choose(prompt, len(row.prompt), truth.among(number))
+        choice = router.choose(prompt, len(row.prompt), truth.among(number))
         times.append(thread_time_ns() - began)
-        chosen.append(place[model])
+        chosen.append(choice.place)
+        if log is not None:
+            log(router.logged(row, prompt, choice))
+        model = models[choice.place]
         router.learn(model, prompt, len(row.prompt), row.outcomes[model])
         if told is not None and done % _TOLD_EVERY == 0:
             told(done, len(order))

@@ -15,7 +15,7 @@ from interlock_core import Candidate, RouteDecision
 
 if TYPE_CHECKING:
     from interlock_runtime import Runtime
-    from interlock_runtime.replaying import ReplayReport
+    from interlock_runtime.replaying import Evaluation, ReplayReport
 
 
 class _How(TypedDict):
@@ -27,11 +27,13 @@ class _How(TypedDict):
     no_priors: bool
     in_order: bool
     quiz: int
+    floor: float
+    log: Path | None
 
 
 @click.group()
 def route() -> None:
-    """Explain which model the router would choose, and try its learning on a table."""
+    """Explain which model the router would choose, and try policies and learning on what is known."""
 
 
 @route.command(
@@ -94,6 +96,20 @@ def explain(options: Globals, prompt: str, policy: str, tools: tuple[str, ...], 
     metavar="N",
     help="Have the first N requests answered by every model; their cost counts, their scores do not.",
 )
+@click.option(
+    "--floor",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    metavar="PART",
+    help="Part of the choices made by chance, so that the log can judge any policy.",
+)
+@click.option(
+    "--log",
+    type=click.Path(path_type=Path),
+    metavar="F",
+    help="Write each decision with its probabilities and its outcome, for 'route evaluate'.",
+)
 @click.pass_obj
 def replay(options: Globals, *, data: Path, cost_weight: float | None, **how: Unpack[_How]) -> None:
     """Learn online over a table of known outcomes: the router sees the outcome of its choices only.
@@ -114,9 +130,11 @@ def replay(options: Globals, *, data: Path, cost_weight: float | None, **how: Un
             use_priors=not how["no_priors"],
             in_order=how["in_order"],
             quiz=how["quiz"],
+            floor=how["floor"],
         ),
         cost_weight=cost_weight,
         told=lambda done, total: bar(data.name, done, total),
+        log=how["log"],
     )
     if screen.as_json:
         screen.json(report.as_json())
@@ -146,6 +164,59 @@ def show_replay(screen: Screen, report: "ReplayReport") -> None:
         f"(${report.quiz_cost_usd:.4f} of it for the quiz); a decision takes {p50:.0f} us of CPU, "
         f"{p99:.0f} us at the 99th percentile."
     )
+
+
+@route.command(
+    "evaluate",
+    epilog=examples(
+        "interlock route evaluate --log decisions.jsonl --policy cheap",
+        "interlock route evaluate --log decisions.jsonl --policy best --json",
+    ),
+)
+@click.option(
+    "--log",
+    required=True,
+    metavar="F",
+    type=click.Path(path_type=Path),
+    help="Decisions with their probabilities and outcomes, as 'route replay --log' writes them.",
+)
+@click.option("--policy", required=True, help="Name of the policy to judge.")
+@click.pass_obj
+def evaluate(options: Globals, *, log: Path, policy: str) -> None:
+    """Say what a policy would have brought, by the log of another that was run.
+
+    Ends with 1 when the log cannot tell.
+    """
+    from interlock_runtime.replaying import evaluate_log
+
+    screen = Screen(options)
+    found = evaluate_log(log, settings_of(options), policy=policy)
+    if screen.as_json:
+        screen.json({"policy": policy, **found.as_json()})
+    show_evaluation(screen, found, policy)
+    if found.refused:
+        click.get_current_context().exit(1)
+
+
+def show_evaluation(screen: Screen, found: "Evaluation", policy: str) -> None:
+    """An evaluation as a table: the estimates beside what was run."""
+    if found.refused:
+        screen.warn(f"{policy} cannot be judged by this log. {found.refused}")
+    rows = [["what was run", _figure(found.logged_score), "", _figure(found.logged_cost_usd)]]
+    if found.score is not None:
+        one, cost = found.score, found.cost_usd
+        spread = f"{one.low:.4f} to {one.high:.4f}"
+        rows.append([policy, _figure(one.dr), spread, _figure(cost and cost.dr)])
+        rows.append(["  by weights alone (SNIPS)", _figure(one.snips), "", _figure(cost and cost.snips)])
+    screen.table(["", "SCORE", "95 % INTERVAL", "COST, USD"], rows)
+    screen.result(
+        f"\n{found.n:,} decisions with a score, {found.unscored:,} without; worth {found.effective:,.0f} "
+        f"outcomes to this policy; {found.supported:.1%} of its choices are supported."
+    )
+
+
+def _figure(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.4f}"
 
 
 def show_decision(screen: Screen, decision: RouteDecision) -> None:
