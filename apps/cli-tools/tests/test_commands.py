@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from interlock_core.jsontypes import as_array, as_number, as_object, dump_json
+from interlock_core.jsontypes import Json, as_array, as_number, as_object, dump_json
 from interlock_providers.testing import OpenAIChatServer
 
 if TYPE_CHECKING:
@@ -112,16 +112,18 @@ def test_a_policy_is_judged_by_the_log_of_another(cli: "CommandLine") -> None:
     told = cli("route", "evaluate", "--log", "d.jsonl", "--policy", "cheap", "--json").document
     low, high = (as_number(end) or 0.0 for end in as_array(as_object(told["score"])["interval"]))
     assert low < 0.5 < high < 0.8
-    assert as_object(told["share"]).keys() == {"b"}
+    assert (as_number(as_object(told["share"])["b"]) or 0) > 0.9
     words = cli("route", "evaluate", "--log", "d.jsonl", "--policy", "cheap")
     assert "95 % INTERVAL" in words.out
 
 
 def test_a_log_that_cannot_judge_a_policy_says_so(cli: "CommandLine") -> None:
     """It never chose what the policy would choose: no number, and the way out."""
-    option = {"model": "a", "probability": 1, "quality": 0.1, "cost_usd": 1}
-    other = {"model": "b", "probability": 0, "quality": 0.9, "cost_usd": 0}
-    line = dump_json({"id": "1", "chosen": "a", "score": 1, "cost_usd": 1, "options": [option, other]})
+    options: list[Json] = [
+        {"model": "a", "probability": 1, "quality": 0.1, "cost_usd": 1},
+        {"model": "b", "probability": 0, "quality": 0.9, "cost_usd": 0},
+    ]
+    line = dump_json({"id": "1", "chosen": "a", "score": 1, "cost_usd": 1, "options": options})
     cli.folder.joinpath("d.jsonl").write_text("\n".join([line] * 100), "utf-8")
     ran = cli("route", "evaluate", "--log", "d.jsonl", "--policy", "best")
     assert ran.code == 1
