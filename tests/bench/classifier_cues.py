@@ -41,7 +41,8 @@ _WORDS: Final[dict[int, dict[float, str]]] = {
         3.0: "buggy bugs corrected repair bug crash crashes crashed crashing segmentation debugging stürzt",
         2.5: "fails deadlock fehler",
         2.0: "error exception fix throws failing errors",
-        1.5: "failed undefined leak mistake broken wrong hangs stuck unexpected",
+        1.5: "regression incorrect incorrectly unexpectedly raises reproduce failed undefined leak "
+        "mistake broken wrong hangs stuck unexpected",
         1.0: "timeout rejected refused null nan crashloop locally console log logs compile compiling "
         "terminate",
     },
@@ -67,7 +68,8 @@ _WORDS: Final[dict[int, dict[float, str]]] = {
         4.0: "extract extrahiere extracting",
         2.5: "entities ner",
         2.0: "parse entity keywords verbatim hashtags",
-        1.5: "entity entities mention json csv mentioned retrieve scrape identify extraction",
+        1.5: "triplets identifying entity entities mention json csv mentioned retrieve scrape identify "
+        "extraction",
         1.0: "fields schema invoice table normalise capture citations tag fill table columns field "
         "transcript",
         0.6: "dates names amounts distinct addresses numbers list output owner urls",
@@ -124,6 +126,9 @@ _WORDS: Final[dict[int, dict[float, str]]] = {
 
 _PAIRS: Final[dict[int, dict[float, str]]] = {
     CODE_GENERATION: {
+        2.0: "integer array,an array,array of,string s,linked list,binary tree,return the,return true,"
+        "given string,"
+        "integer n,bash command,shell command",
         2.5: "python function,bash script,unit tests,github actions,following interface,python script,"
         "rest endpoint,show code,sql query,write code,a function,code up,one liner,react component",
         1.5: "the code,command line,java class,no libraries,a script,a program,cli tool,a regex,a class,"
@@ -237,6 +242,8 @@ def priors() -> dict[str, list[float]]:
             for weight, cues in weighed.items():
                 for cue in cues.split(between):
                     say(cue, task, weight)
+    for number, task in enumerate(TASKS):
+        say(f"#asked {task}", number, 2.0 if number == WRITING else 4.0)
     for word in _ASKING.split():
         say("^^" + word, QUESTION_ANSWERING, 1.7)
     return found

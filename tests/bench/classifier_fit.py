@@ -31,6 +31,8 @@ PENALTY = 1e-3
 CUES = 0.75
 CAP = 60
 FILLED = 6
+START = 1e-3
+RATE = 0.25
 _SMOOTH = 0.03
 _SLOT = re.compile(r"\{(text|code|diff|talk|foreign|fault|topic)\}")
 _DATA = Path(__file__).resolve().parents[2] / "packages/router/tests/data"
@@ -139,14 +141,14 @@ def fit(examples: Sequence[Example], *, steps: int = 60_000, seed: int = 1) -> W
         share[names] += part
     start = np.array([prior.get(name, [0.0] * len(TASKS)) for name in kept]) * CUES
     rows = start.copy()
-    squares = np.full_like(rows, 1e-3)
+    squares = np.full_like(rows, START)
     bias = np.zeros(len(TASKS))
     pull = (PENALTY / np.maximum(share, 1e-4))[:, None]
     wanted = np.full((len(examples), len(TASKS)), _SMOOTH / len(TASKS))
     wanted[np.arange(len(examples)), [one.task for one in examples]] += 1 - _SMOOTH
     drawn = np.random.default_rng(seed).choice(len(examples), steps, p=parts)
     for number, index in enumerate(cast("list[int]", drawn.tolist())):
-        rate = 0.25 * (1 - number / steps) + 0.01
+        rate = RATE * (1 - number / steps) + 0.01
         names = seen[index]
         scores = bias + rows[names].sum(0)
         powers = np.exp(scores - scores.max())

@@ -86,6 +86,21 @@ _OPENINGS: Final = (
     *("\nobject ", "\nint ", "\nvoid ", "\nbool ", "\nstruct ", "\nexport ", "\nlet ", "\nvar ", "\n--"),
 )
 
+_CHARACTERS: Final = {
+    "code_generation": ("代码", "函数", "程序", "脚本", "コード", "関数", "함수"),
+    "code_review": ("审查", "代码评审", "レビュー"),
+    "debugging": ("报错", "调试", "修复", "バグ", "エラー", "오류"),
+    "planning": ("计划", "规划", "日程", "計画", "계획"),
+    "analysis": ("分析", "比较", "评价", "比較", "분석"),
+    "extraction": ("提取", "抽取", "列出", "抽出", "추출"),
+    "summarisation": ("总结", "摘要", "概括", "要約", "まとめ", "요약"),
+    "translation": ("翻译", "译成", "翻訳", "訳して", "번역"),
+    "question_answering": ("什么", "为什么", "哪", "なぜ", "何ですか", "무엇"),
+    "mathematics": ("计算", "多少", "求解", "証明", "计算", "いくつ", "계산"),
+    "writing": ("写", "撰写", "文案", "小说", "字数", "書いて", "작성"),
+    "conversation": ("你好", "谢谢", "こんにちは", "ありがとう", "안녕"),
+}
+
 _MARKS: Final = {
     "code": ("```", "():", "();", ") {", "){", "=> ", "->", "::", "self.", "#include", "&&", "</", "()"),
     "line of code": (
@@ -188,18 +203,31 @@ def _shapes(found: set[str], text: str, words: list[str]) -> None:
         numbers = len(_NUMBER.findall(text))
         if _FORMULA.search(text):
             found.add("#sum")
-    found.add("#words " + _step(len(words), _LENGTHS))
+    count = len(words)
+    if not text.isascii() and _SCRIPT.search(text):
+        found.add("#script")
+        _asked_in_characters(found, text)
+        count = max(count, len(text) // 2)
+    found.add("#words " + _step(count, _LENGTHS))
     found.add("#numbers " + _step(numbers, _COUNTS))
     found.add("#lines " + _step(text.count("\n") - 1, _COUNTS))
     found.add("#ends " + text[-1:])
-    if not text.isascii() and _SCRIPT.search(text):
-        found.add("#script")
     if ":" in characters and _SPEAKER.search(text):
         found.add("#speakers")
     if text.startswith(_OPENINGS):
         last = text.rpartition("\n")[2]
         asks = last[:1].isalpha() and " " in last and last.endswith(_SENTENCE_ENDS)
         found.add("#code then words" if asks else "#opens code")
+
+
+def _asked_in_characters(found: set[str], text: str) -> None:
+    """Scripts without spaces have no words to split at; a few that name tasks are looked for as they are."""
+    ends = text[:200] + text[-100:]
+    for task, words in _CHARACTERS.items():
+        for word in words:
+            if word in ends:
+                found.add("#asked " + task)
+                break
 
 
 def _step(count: int, steps: Sequence[int]) -> str:
