@@ -262,6 +262,15 @@ def chat(home: Path) -> Iterator[str]:
                     yield as_text(as_object(said[number]).get("message")) or ""
 
 
+def talks(home: Path) -> Iterator[str]:
+    """The beginnings of Topical-Chat's conversations, the speakers before their words."""
+    for file in sorted(home.glob("conversations/*.json")):
+        data = as_object(cast("Json", json.loads(file.read_text(encoding="utf-8"))))
+        for talk in list(data.values())[:100]:
+            said = [as_object(turn) for turn in as_array(as_object(talk).get("content"))[:8]]
+            yield "\n".join(f"{'AB'[number % 2]}: {turn.get('message')}" for number, turn in enumerate(said))
+
+
 def meetings(home: Path) -> Iterator[str]:
     """QMSum's questions before and after their meetings."""
     for file in sorted(home.glob("data/ALL/jsonl/*.jsonl")):

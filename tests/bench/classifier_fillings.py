@@ -9,7 +9,7 @@ _FOUNDRY = "mosaicml/llm-foundry"
 _T0 = "yizhongw/self-instruct"
 _P3 = "data/finetuning/t0_train_50k/data_per_template/{}.jsonl"
 _BOOLQ = "scripts/eval/local_data/reading_comprehension/boolq.jsonl"
-_DIALOGUES = _P3.format("samsum_Generate_a_summary_for_this_dialogue")
+_NEWS = _P3.format("cnn_dailymail_3_0_0_news_summary")
 _ARTICLES = _P3.format("xsum_DOC_write_summary_of_above")
 _PACK = "evaluation/create/humaneval-x/data/*/data/humanevalpack.jsonl"
 _LITE = "classification/swebench_lite_classifications.csv"
@@ -29,12 +29,11 @@ _FILLINGS = (
         "xsum",
         data.pieces(_ARTICLES, "prompt", r"(.+?)\n\n==="),
     ),
-    ("text", _T0, "multi_news", data.pieces(_P3.format("multi_news_distill"), "prompt", r"Article:(.+)")),
+    ("text", _T0, "cnn_dailymail", data.pieces(_NEWS, "prompt", r"\n(.{200,})")),
     ("code", "bigcode-project/octopack", "humaneval", data.lines(_PACK, "{declaration}{canonical_solution}")),
     ("code", "jkoppel/QuixBugs", "quixbugs", data.files("correct_python_programs/*.py", "{}")),
     ("diff", "OpenAutoCoder/Agentless", "swe-bench", data.table(_LITE, "patch")),
-    ("talk", _T0, "samsum", data.pieces(_DIALOGUES, "prompt", r":(.+)")),
-    ("talk", "Yale-LILY/QMSum", "qmsum", data.meetings),
+    ("talk", "alexa/Topical-Chat", "topical-chat", data.talks),
     ("foreign", "google-research/FLAN", "niv2 translation", data.foreign),
     ("fault", "OpenAutoCoder/Agentless", "swe-bench", data.table(_LITE, "problem_statement")),
 )

@@ -17,12 +17,32 @@ _LITE = "classification/swebench_lite_classifications.csv"
 _BACK = "generate|title|write_text|build_story|topic|classify|Guess|[dD]ecide|verify|is_correct"
 
 
-def _foundry(name: str, family: str, task: str, path: str, form: str = "{said}") -> Source:
-    return Source(name, family, task, _FOUNDRY, "Apache-2.0", data.evaluations(path, form))
+def _foundry(
+    name: str, family: str, task: str, path: str, form: str = "{said}", *, trained: bool = True
+) -> Source:
+    licence = "Apache-2.0" if trained else "not stated"
+    return Source(name, family, task, _FOUNDRY, licence, data.evaluations(path, form), trained)
 
 
-def _t0(name: str, task: str, names: str, besides: str = "$^", family: str = "") -> Source:
-    return Source(f"{name} (P3)", family or name, task, _T0, "Apache-2.0", data.instructed(names, besides))
+_LICENCES = {
+    "cnn_dailymail": "Apache-2.0",
+    "xsum": "MIT",
+    "commonsenseqa": "MIT",
+    "common_gen": "MIT",
+    "duorc": "MIT",
+    "quoref": "CC-BY-4.0",
+    "ropes": "CC-BY-4.0",
+    "cosmosqa": "CC-BY-4.0",
+    "adversarialqa": "CC-BY-SA-3.0",
+    "hotpotqa": "CC-BY-SA-4.0",
+}
+"""What is known of the sets in P3's sample; the others only judge."""
+
+
+def _t0(name: str, task: str, names: str, besides: str = "$^") -> Source:
+    licence = _LICENCES.get(name, "not free")
+    read = data.instructed(names, besides)
+    return Source(f"{name} (P3)", name, task, _T0, licence, read, name in _LICENCES)
 
 
 def _ni(category: str, task: str, part: str = "") -> Source:
@@ -266,9 +286,9 @@ FACTS = (
     ),
     _foundry("BoolQ", "boolq", ASK, "reading_comprehension/boolq.jsonl"),
     _foundry("PubMedQA", "pubmedqa", ASK, "reading_comprehension/pubmed_qa_labeled.jsonl"),
-    _foundry("LSAT reading", "lsat", ASK, "reading_comprehension/agi_eval_lsat_rc.jsonl"),
-    _foundry("LogiQA", "logiqa", ASK, "symbolic_problem_solving/logi_qa.jsonl"),
-    _foundry("Jeopardy", "jeopardy", ASK, "world_knowledge/jeopardy_small.jsonl"),
+    _foundry("LSAT reading", "lsat", ASK, "reading_comprehension/agi_eval_lsat_rc.jsonl", trained=False),
+    _foundry("LogiQA", "logiqa", ASK, "symbolic_problem_solving/logi_qa.jsonl", trained=False),
+    _foundry("Jeopardy", "jeopardy", ASK, "world_knowledge/jeopardy_small.jsonl", trained=False),
     _foundry("PIQA", "piqa", ASK, "commonsense_reasoning/piqa.jsonl"),
     _foundry("StrategyQA", "strategyqa", ASK, "commonsense_reasoning/bigbench_strategy_qa.jsonl"),
     _t0("adversarialqa", ASK, "adversarial_qa", _BACK),

@@ -42,7 +42,7 @@ class Classifier:
 
     Only a bounded head and tail of the last user message is read, and the head of the system message at
     half weight, so that time does not grow with a pasted document. A short message that says little by
-    itself (“and now in Spanish”) is read together with the user message before it, that one at half weight.
+    itself (“and the second one?”) is read together with the user message before it.
     """
 
     __slots__ = ("_model", "_own")
@@ -86,14 +86,14 @@ class Classifier:
         if likened:
             return Classified(*likened, difficulty)
         if system:
-            scores = _joined(scores, model.scores(features(system[:_SYSTEM_HEAD])))
+            scores = _joined(scores, model.scores(features(system[:_SYSTEM_HEAD])), 0.5)
         chances = softmax(scores)
         if before and len(prompt) <= _FOLLOWS_UP and max(chances) < _UNSURE:
-            chances = softmax(_joined(scores, model.scores(features(before))))
+            chances = softmax(_joined(scores, model.scores(features(before)), 1.0))
         best = max(range(_CLASSES), key=chances.__getitem__)
         return Classified(TASKS[best], chances[best], difficulty)
 
 
-def _joined(scores: Sequence[float], others: Sequence[float]) -> list[float]:
-    """The scores, and half of the others."""
-    return [score + other / 2 for score, other in zip(scores, others[:_CLASSES], strict=True)]
+def _joined(scores: Sequence[float], others: Sequence[float], part: float) -> list[float]:
+    """The scores, and a part of the others."""
+    return [score + part * other for score, other in zip(scores, others[:_CLASSES], strict=True)]
