@@ -272,6 +272,52 @@ async def test_workers_share_a_socket_and_tell_the_metrics_of_all(
     assert sum(float(line.rpartition(" ")[2]) for line in counted) == 30
 
 
+@pytest.mark.promise("M3")
+async def test_either_worker_tells_the_same_counters(home: Path, vendor: OpenAIChatServer) -> None:
+    """Both served requests; each is asked while the other is stopped, and tells of all of them."""
+    body = BODY.replace(b"true", b"false")
+    with two_workers(home, vendor) as gateway:
+        async with asyncio.timeout(60):
+            while len(workers := sorted(children(gateway.pid))) < 2:
+                await talk(gateway.port, HEALTH + b"connection: close\r\n\r\n")
+        request = post(gateway.key, body).replace(b"host:", b"connection: close\r\nhost:")
+        for stopped in workers:
+            os.kill(stopped, signal.SIGSTOP)
+            answers = await asyncio.gather(*(talk(gateway.port, request) for _ in range(5)))
+            assert [answer.status for found in answers for answer in found] == [200] * 5
+            os.kill(stopped, signal.SIGCONT)
+        async with asyncio.timeout(60):
+            while await requests_told(gateway) < 10:
+                continue
+        one, other = [await counters(gateway, stopped=worker) for worker in workers]
+        assert one == other
+        assert sum(float(line.rpartition(" ")[2]) for line in one if line.startswith(REQUESTS)) == 10
+        assert await asyncio.to_thread(gateway.stop) == 0
+
+
+REQUESTS = "interlock_requests_total{"
+
+
+async def requests_told(gateway: GatewayProcess) -> float:
+    """How many requests a worker tells of."""
+    found = await counters(gateway, stopped=None)
+    return sum(float(line.rpartition(" ")[2]) for line in found if line.startswith(REQUESTS))
+
+
+async def counters(gateway: GatewayProcess, *, stopped: int | None) -> list[str]:
+    """The counters and histograms of `/metrics`, while one worker is stopped."""
+    head = (
+        f"GET /metrics HTTP/1.1\r\nhost: localhost\r\nx-api-key: {gateway.key}\r\nconnection: close\r\n\r\n"
+    )
+    if stopped is not None:
+        os.kill(stopped, signal.SIGSTOP)
+    (metrics,) = await talk(gateway.port, head.encode())
+    if stopped is not None:
+        os.kill(stopped, signal.SIGCONT)
+    lines = metrics.body.decode().splitlines()
+    return [line for line in lines if line.startswith(("interlock_", "gen_ai_")) and "_store_up" not in line]
+
+
 async def test_a_worker_that_dies_is_replaced(home: Path, vendor: OpenAIChatServer) -> None:
     """The others go on meanwhile."""
     with two_workers(home, vendor) as gateway:

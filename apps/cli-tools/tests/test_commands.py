@@ -54,6 +54,10 @@ def pets(cli: "CommandLine") -> "CommandLine":
         "skills list",
         "stats",
         "stats --by provider --since 7d",
+        "stats --by provider --by task --until 1h --provider acme --tools",
+        "stats --show wins --task writing",
+        "stats --show curve",
+        "stats --show anomalies",
         "tools list",
         "tools search issue",
         "tools search issue --effect read --category issues --namespace git* --limit 2",
@@ -297,6 +301,8 @@ def test_statistics_follow_what_was_asked(acme: "CommandLine", vendor: OpenAICha
     assert acme("stats", "--format", "json").document
     assert "interlock_requests_total" in acme("stats", "--format", "prometheus").out
     assert acme("stats", "--format", "table", "--json").code == 2
+    assert acme("stats", "--format", "prometheus", "--show", "wins").code == 2
+    assert acme("stats", "--since", "1h", "--until", "2h").code == 2
 
 
 def test_a_provider_is_asked_when_it_is_checked(acme: "CommandLine", vendor: OpenAIChatServer) -> None:

@@ -11,7 +11,7 @@ from interlock_core import CompletionRequest
 from interlock_core.errors import ConfigurationError, CredentialError, InterlockError, NotFoundError
 from interlock_core.messages import user
 from interlock_providers.testing import Failure, OpenAIChatServer, Say
-from interlock_runtime import Runtime, Settings
+from interlock_runtime import Asked, Runtime, Settings
 from interlock_runtime.remote import remote_provider
 from interlock_runtime.settings import (
     EgressSettings,
@@ -187,7 +187,7 @@ async def test_a_failing_provider_is_followed_by_another(
             decision = await runtime.explain("hi", policy="mine")
             assert decision.chosen in {"broken/best", "acme/small"}
             assert "interlock_requests_total" in await runtime.records.prometheus()
-            assert await runtime.records.stats(by="provider", since_s=60)
+            assert await runtime.records.stats(Asked(since_s=60), by="provider")
 
 
 async def test_without_statistics_nothing_is_kept(make: Callable[..., Settings]) -> None:

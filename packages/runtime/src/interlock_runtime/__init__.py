@@ -8,7 +8,7 @@ from interlock_runtime._access import Access
 from interlock_runtime._load import load as load_settings
 from interlock_runtime._models import ProviderRow, ProviderVerdict
 from interlock_runtime._question import Question, SpecificationJob
-from interlock_runtime._records import Dimension
+from interlock_runtime._records import Asked, Dimension
 from interlock_runtime._rules import RightQuestion
 from interlock_runtime._runtime import Runtime
 from interlock_runtime.settings import Settings
@@ -16,6 +16,7 @@ from interlock_security import KeyRequest, OverrideRequest
 
 __all__ = [
     "Access",
+    "Asked",
     "Dimension",
     "KeyRequest",
     "OverrideRequest",

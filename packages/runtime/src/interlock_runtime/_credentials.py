@@ -13,6 +13,7 @@ from interlock_runtime._documents import DocumentStore
 from interlock_runtime._limiting import CACHE_ADDRESS
 from interlock_runtime._mounting import SHIPPED, egress_of
 from interlock_runtime._oauth import OAUTH_SECRETS, oauth_client
+from interlock_runtime._telemetry import KEPT_AS as OTLP_KEY
 from interlock_runtime._vault import HASHICORP_SETTING
 from interlock_runtime.settings import Settings
 from interlock_security import EnvironmentSecrets, KnownSecretRedactor
@@ -106,6 +107,8 @@ def _named_secrets(
         named[CACHE_ADDRESS] = cache
     if settings.alerts.webhook:
         named[WEBHOOK] = settings.alerts.webhook
+    if settings.telemetry.otlp_secret:
+        named[OTLP_KEY] = settings.telemetry.otlp_secret
     if settings.vault.address:
         named[HASHICORP_SETTING] = settings.vault.token
     github = settings.tools.get("github")

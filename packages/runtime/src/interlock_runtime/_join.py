@@ -3,9 +3,9 @@
 Guards around a model's call, outermost first: alerts (which only watch), metrics, permission, limits of the
 callers; inside them the router, and around each provider the redactor, which hides known secrets in the
 request and in errors, and the limits of that provider and its models; outside the redactor the quotas, which
-pay for each request to a vendor by itself. Around a tool's call: alerts, permission, approval (every answer
-recorded), limits, quota, audit (intent before, outcome after); inside all of them the executor, whose results
-and errors are redacted before anybody sees them.
+pay for each request to a vendor by itself. Around a tool's call: alerts, metrics, permission, approval (every
+answer recorded), limits, quota, audit (intent before, outcome after); inside all of them the executor, whose
+results and errors are redacted before anybody sees them.
 
 Every secret that the settings name is known to the redactor before the first call, used or not.
 """
@@ -220,7 +220,9 @@ async def _opened_watch(ground: _Ground, credentials: Credentials) -> _Watch:
     stack.push_async_callback(alerts.aclose)
     await alerts.open()
     ground.access.watched(alerts.keys)
-    records = await _opened_records(settings, ground.store, stack)
+    records = Records(settings, ground.store, secrets=credentials.secrets, notifier=alerts)
+    stack.push_async_callback(records.aclose)
+    await records.open()
     limits = Limits(
         settings, store=ground.store, audit=ground.audit, access=ground.access, secrets=credentials.secrets
     )
@@ -301,22 +303,13 @@ async def _opened_log(
     return store, open_audit_log(settings, store, redactor, stack)
 
 
-async def _opened_records(settings: Settings, store: Store, stack: AsyncExitStack) -> Records:
-    """The records; nothing is kept where the settings switch them off."""
-    records = Records(settings, store)
-    stack.push_async_callback(records.aclose)
-    if settings.telemetry.metrics:
-        await records.open()
-    return records
-
-
 def _tool_guards(ground: _Ground, watch: _Watch, asked: Approver) -> ToolGuards:
     """What stands around a tool's call, in the order that this module states."""
     settings, access = ground.settings, ground.access
     counting = (watch.limits.around_tools(), watch.quotas.around_tools())
     return ToolGuards(
-        outer=(*watch.alerts.guards, access.permission_before_approval),
-        unasked=(*watch.alerts.guards, access.permission),
+        outer=(*watch.alerts.guards, *watch.records.guards, access.permission_before_approval),
+        unasked=(*watch.alerts.guards, *watch.records.guards, access.permission),
         approver=asked,
         inner=(*counting, AuditGuard(ground.audit, reads=settings.audit.reads)),
         redactor=ground.redactor,

@@ -1,5 +1,6 @@
 """One running Interlock, as faces and programs use it."""
 
+import asyncio
 import logging
 import os
 from collections.abc import AsyncGenerator, Mapping, Sequence
@@ -266,12 +267,14 @@ class Runtime:
         return examine(folder)[1]
 
     async def tend(self) -> None:
-        """Do what a server does from time to time, until cancelled: retention, and what eases proofs."""
+        """Do what a server does from time to time, until cancelled: retention, proofs, looks at figures."""
         try:
             await self.alerts.retell()
         except InterlockError:
             _logger.exception("alerts of a process that ended could not be told")
-        await self.trail.tend()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.trail.tend())
+            group.create_task(self.records.tend())
 
     async def not_ready(self) -> str | None:
         """Why requests cannot be served just now; None when they can."""

@@ -22,6 +22,7 @@ from interlock_api.manage import (
     quotas,
     roles,
     session,
+    stats,
     teams,
     tools,
     users,
@@ -44,6 +45,7 @@ _ROUTERS: Sequence[APIRouter] = (
     vault.router,
     alerts.router,
     audit.router,
+    stats.router,
     tools.router,
 )
 """The areas, one line each."""

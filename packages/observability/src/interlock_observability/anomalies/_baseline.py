@@ -1,6 +1,5 @@
 """What is usual at an hour: the median of hours like it, and how far such hours lie from it."""
 
-import statistics
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -59,17 +58,23 @@ def _weekend(hour: int) -> bool:
 
 
 def _of(found: Sequence[float]) -> Usual:
-    middle = statistics.median(found)
-    return Usual(middle, _NORMAL * statistics.median(_distances(found, middle)))
+    middle = _median(found)
+    return Usual(middle, _NORMAL * _median(_distances(found, middle)))
 
 
 def _of_all(past: Sequence[Hour]) -> Usual | None:
     recent = values(past[-7 * _DAY :])
     if len(recent) < _DAY:
         return None
-    middle = statistics.median(recent)
+    middle = _median(recent)
     return Usual(middle, max(max(recent) - middle, _of(recent).spread))
 
 
 def _distances(found: Iterable[float], middle: float) -> list[float]:
     return [abs(value - middle) for value in found]
+
+
+def _median(found: Sequence[float]) -> float:
+    """The middle value, or the mean of both; `statistics` costs every command its import."""
+    ordered, half = sorted(found), len(found) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

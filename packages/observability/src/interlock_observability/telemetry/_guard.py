@@ -8,6 +8,7 @@ result, user or key is in a span or a measurement: of a call only names, numbers
 import hashlib
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Final, TypeAlias
 
 from opentelemetry import trace
@@ -15,7 +16,7 @@ from opentelemetry.context import Context
 from opentelemetry.metrics import Meter
 from opentelemetry.trace import NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode, Tracer
 
-from interlock_core import Call, CallKind, Outcome
+from interlock_core import Call, CallKind, Clock, Outcome, SystemClock
 from interlock_observability.provider_metrics import LabelLimits
 from interlock_observability.provider_metrics._live import Labels
 from interlock_observability.provider_metrics._tally import Series
@@ -43,10 +44,14 @@ class TelemetryGuard:
         tracer: Makes spans.
         meter: Takes measurements.
         limits: How many values of labels are kept apart in measurements.
+        clock: Its monotonic time measures where an outcome says no time.
     """
 
-    def __init__(self, tracer: Tracer, meter: Meter, *, limits: LabelLimits | None = None) -> None:
+    def __init__(
+        self, tracer: Tracer, meter: Meter, *, limits: LabelLimits | None = None, clock: Clock | None = None
+    ) -> None:
         self._tracer = tracer
+        self._clock = clock or SystemClock()
         self._labels = Labels(limits or LabelLimits())
         self._durations = meter.create_histogram(
             names.GEN_AI_CLIENT_OPERATION_DURATION,
@@ -80,32 +85,34 @@ class TelemetryGuard:
             kind=SpanKind.INTERNAL if tool else SpanKind.CLIENT,
             attributes=_asked(call),
         )
+        began = self._clock.monotonic()
         try:
             yield
         except BaseException as error:
-            self._end(span, call, _outcome(call, error))
+            self._end(span, call, _outcome(call, error), began)
             raise
         else:
-            self._end(span, call, _outcome(call, None))
+            self._end(span, call, _outcome(call, None), began)
 
-    def _end(self, span: Span, call: Call, outcome: Outcome) -> None:
+    def _end(self, span: Span, call: Call, outcome: Outcome, began: float) -> None:
+        if not outcome.duration_s:
+            outcome = replace(outcome, duration_s=self._clock.monotonic() - began)
         span.set_attributes(_answered(call, outcome))
         if not outcome.ok and not outcome.cancelled:
             span.set_status(Status(StatusCode.ERROR))
         span.end()
         if call.kind is CallKind.MODEL:
-            self._measure(self._labels.of(call, outcome), outcome, call)
+            self._measure(self._labels.of(call, outcome), outcome)
 
-    def _measure(self, series: Series, outcome: Outcome, call: Call) -> None:
+    def _measure(self, series: Series, outcome: Outcome) -> None:
         common: Attributes = {
             names.GEN_AI_OPERATION_NAME: "chat",
             names.GEN_AI_PROVIDER_NAME: series.provider,
             names.GEN_AI_REQUEST_MODEL: series.model,
             "interlock.task": series.task,
         }
-        if outcome.duration_s:
-            failed: Mapping[str, str] = {} if outcome.ok else {names.ERROR_TYPE: outcome.error or "_OTHER"}
-            self._durations.record(outcome.duration_s, {**common, **failed})
+        failed: Mapping[str, str] = {} if outcome.ok else {names.ERROR_TYPE: outcome.error or "_OTHER"}
+        self._durations.record(outcome.duration_s, {**common, **failed})
         if outcome.first_token_s is not None:
             self._first_tokens.record(outcome.first_token_s, common)
         if outcome.usage is not None:

@@ -215,6 +215,31 @@ class SkillSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TelemetrySettings:
-    """`[telemetry]`: records and metrics."""
+    """`[telemetry]`: records and metrics, and OpenTelemetry, which is off until an address is named."""
 
     metrics: bool = field(default=True, metadata={HELP: "Keep statistics of every call."})
+    otlp_endpoint: str = field(
+        default="",
+        metadata={
+            HELP: (
+                "Address of a collector that takes OTLP over HTTP, such as `http://127.0.0.1:4318`; nothing "
+                "is sent when empty."
+            )
+        },
+    )
+    otlp_header: str = field(
+        default="authorization", metadata={HELP: "Name of the header that carries `otlp_secret`."}
+    )
+    otlp_secret: str = field(
+        default="",
+        metadata={
+            HELP: "Value of that header, such as `Bearer …`, also as `env:NAME`; none when empty.",
+            "secret": "yes",
+        },
+    )
+    service: str = field(default="interlock", metadata={HELP: "Name of this service in traces."})
+    traces: bool = field(default=True, metadata={HELP: "Send a span of each call."})
+    measurements: bool = field(default=True, metadata={HELP: "Send measurements."})
+    sampled: float = field(
+        default=1.0, metadata={HELP: "Part of the runs whose spans are sent.", BOUNDS: (0, 1)}
+    )

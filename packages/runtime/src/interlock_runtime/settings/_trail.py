@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from math import inf
 
-from interlock_runtime.settings._field import BOUNDS, HELP
+from interlock_runtime.settings._field import ANY, BOUNDS, HELP
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +26,8 @@ class RetentionSettings:
 class AlertSettings:
     """`[alerts]`: suspicion alerts. Each is in the log and in the audit log, and told once.
 
-    Thresholds of quotas go to the same webhook and console, also where nothing is watched for.
+    Thresholds of quotas, and anomalies of cost, latency, failures and refusals, go to the same webhook and
+    console, also where nothing is watched for.
     """
 
     enabled: bool = field(default=True, metadata={HELP: "Watch for what looks suspicious."})
@@ -66,4 +67,21 @@ class AlertSettings:
     volume_factor: float = field(
         default=10.0,
         metadata={HELP: "How many times its usual hour a principal's hour may be.", BOUNDS: (1.5, inf)},
+    )
+    anomalies: bool = field(
+        default=True,
+        metadata={
+            HELP: "Have a running server watch cost, latency, failures and refusals for what is not usual."
+        },
+    )
+    anomaly_score: float = field(
+        default=6.0,
+        metadata={
+            HELP: "How many usual deviations above what is usual at that hour are an anomaly.",
+            BOUNDS: (3, inf),
+        },
+    )
+    anomaly_usd: float = field(
+        default=0.5,
+        metadata={HELP: "Dollars an hour above what is usual that are worth an alert.", BOUNDS: ANY},
     )

@@ -31,7 +31,8 @@ class StreamNotifier:
     async def notify(self, event: Event) -> None:
         """Write one line; a stream that is closed is no failure."""
         alert = as_object(event.data.get("alert"))
-        word = "quota" if str(alert.get("kind")).startswith("quota-") else "suspicious"
+        first = str(alert.get("kind")).partition("-")[0]
+        word = first if first in {"quota", "anomaly"} else "suspicious"
         shown = "".join(char if char.isprintable() else "\ufffd" for char in str(alert.get("message")))
         try:
             self._stream.write(f"{word}: {shown}\n")
