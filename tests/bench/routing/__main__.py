@@ -130,6 +130,8 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--variants", nargs="*", choices=list(VARIANTS), default=[])
     parser.add_argument("--only", choices=["online", "offline"], help="one half of the bench")
     arguments = parser.parse_args()
+    if arguments.seeds < 2:
+        parser.error("an interval needs two streams at least")
     arguments.full = full
     return arguments
 
