@@ -3,7 +3,6 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Final, Self, TypeAlias, TypeVar
 
@@ -18,7 +17,8 @@ from interlock_observability.provider_metrics._ledger import (
     MemoryLedger,
     merged,
 )
-from interlock_observability.provider_metrics._live import LabelLimits, Live
+from interlock_observability.provider_metrics._live import Live
+from interlock_observability.provider_metrics._options import CollectorOptions
 from interlock_observability.provider_metrics._prometheus import GaugeSource, render
 from interlock_observability.provider_metrics._ranges import (
     WHOLE,
@@ -39,31 +39,6 @@ _T = TypeVar("_T")
 _Judged: TypeAlias = tuple[Sequence[tuple[Pair, Score]], Sequence[tuple[Series, Sketch]]]
 
 _logger: Final = logging.getLogger("interlock.observability")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CollectorOptions:
-    """How the collector is set up.
-
-    Attributes:
-        flush_every_s: Seconds between two batches; so old may be what other processes see of this one.
-        window_s: How far back the figures go that models are judged by; that day (UTC) is in whole.
-        renew_every_s: Seconds after which those figures take in what other processes have kept.
-        keep_minutes_s: How long counts by the minute are kept.
-        keep_hours_s: How long counts by the hour are kept; those by the day are kept for ever.
-        keep_calls_s: How long the calls themselves are kept; 0 keeps none.
-        most_waiting: Most series and minutes that wait while the store is away; then the oldest are given up.
-        limits: How many labels are kept apart.
-    """
-
-    flush_every_s: float = 1.0
-    window_s: float = DAY
-    renew_every_s: float = 30.0
-    keep_minutes_s: float = 2 * DAY
-    keep_hours_s: float = 400 * DAY
-    keep_calls_s: float = 7 * DAY
-    most_waiting: int = 20_000
-    limits: LabelLimits = field(default_factory=LabelLimits)
 
 
 class ProviderMetricsCollector:
@@ -319,8 +294,7 @@ class ProviderMetricsCollector:
 
         A store that is away does not hinder it.
         """
-        await self._guarded(self.renew)
-        await self._guarded(self.roll)
+        await self._guarded(self._begin)
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._run(), name="interlock-metrics")
         return self
@@ -427,6 +401,10 @@ class ProviderMetricsCollector:
             since=tiles[0].start if tiles and since is not None else None,
             until=tiles[-1].end if tiles and until is not None else None,
         )
+
+    async def _begin(self) -> None:
+        await self.renew()
+        await self.roll()
 
     async def _run(self) -> None:
         renewed = pruned = self._clock.monotonic()

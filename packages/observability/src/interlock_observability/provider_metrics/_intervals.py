@@ -31,7 +31,8 @@ def wilson(part: float, number: float) -> Interval:
     spread = _Z * _Z / number
     middle = (part + spread / 2) / (1 + spread)
     half = _Z / (1 + spread) * math.sqrt(max(part * (1 - part) / number + spread / (4 * number), 0.0))
-    return Interval(max(middle - half, 0.0), min(middle + half, 1.0))
+    low = 0.0 if part <= 0 else max(middle - half, 0.0)
+    return Interval(low, 1.0 if part >= 1 else min(middle + half, 1.0))
 
 
 def mean_interval(number: int, total: float, squares: float) -> Interval:
