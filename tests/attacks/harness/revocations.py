@@ -127,8 +127,14 @@ class Holder:
 async def ask(
     gateway: GatewayProcess, method: str, path: str, body: JsonObject | None = None, **headers: str
 ) -> RawAnswer:
-    """One request on a connection of its own; `key` among the headers is the caller's."""
-    found = await talk(gateway.port, _request(method, path, body, close=True, **headers))
+    """One request on a connection of its own; `key` among the headers is the caller's.
+
+    An answer whose end never comes is as good as none: what was open when its key ended is cut off.
+    """
+    try:
+        found = await talk(gateway.port, _request(method, path, body, close=True, **headers))
+    except ValueError:
+        return CUT
     return found[0] if found else CUT
 
 
