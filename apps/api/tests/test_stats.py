@@ -73,6 +73,7 @@ async def test_win_rates_and_the_curve_are_told(gate: "Gate") -> None:
 async def test_the_dashboard_the_rules_and_the_anomalies_are_handed_out(gate: "Gate") -> None:
     """As Grafana and Prometheus load them."""
     assert (await told(gate, "/api/stats/dashboard"))["title"] == "Interlock"
-    answer = await gate.ask("GET", "/api/stats/rules")
-    assert answer.body.decode().partition("groups:\n")[2].startswith("  - name: interlock\n")
+    rules = await told(gate, "/api/stats/rules")
+    assert rules["name"] == "prometheus-rules.yaml"
+    assert str(rules["text"]).partition("groups:\n")[2].startswith("  - name: interlock\n")
     assert (await told(gate, "/api/stats/anomalies"))["items"] == []

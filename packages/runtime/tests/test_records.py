@@ -118,7 +118,9 @@ async def test_where_nothing_is_to_be_watched_tending_ends_at_once(make: Callabl
         make(telemetry=TelemetrySettings(metrics=False)),
     ):
         async with Runtime.open(settings, environment=NOTHING) as runtime:
-            await runtime.records.tend()
+            tending = asyncio.ensure_future(runtime.records.tend())
+            await tending
+            assert tending.done()
 
 
 async def test_a_range_that_ends_before_it_begins_is_refused(make: Callable[..., Settings]) -> None:

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from fastapi import Depends, Query, Response
+from fastapi import Depends, Query
 from pydantic import Field
 
 from interlock_api.manage._frame import House, JsonFields, Shown, area, needs
-from interlock_core.jsontypes import JsonObject
+from interlock_core.jsontypes import JsonObject, as_object, parse_json
 from interlock_runtime import Asked, Dimension
-from interlock_runtime.dashboards import dashboard, rules
+from interlock_runtime.dashboards import RULES, dashboard, rules
 
 router = area("stats")
 
@@ -56,6 +56,13 @@ class Anomalies(Shown):
     items: Sequence[JsonFields] = Field(description="What was told, the newest first.")
 
 
+class Rules(Shown):
+    """A file of alert rules."""
+
+    name: str = Field(description="Its name.")
+    text: str = Field(description="The whole of it: YAML.")
+
+
 @router.get("", dependencies=_READ, summary="Statistics")
 async def read_stats(
     house: House,
@@ -89,16 +96,16 @@ async def read_anomalies(
     return Anomalies.model_validate({"items": [*await house.records.anomalies(limit)]})
 
 
-@router.get("/dashboard", dependencies=_READ, summary="Dashboard for Grafana", response_class=Response)
-async def read_dashboard() -> Response:
+@router.get("/dashboard", dependencies=_READ, summary="Dashboard for Grafana")
+async def read_dashboard() -> JsonFields:
     """A dashboard over `/metrics`, as Grafana imports it."""
-    return Response(dashboard(), media_type="application/json")
+    return JsonFields(as_object(parse_json(dashboard())))
 
 
-@router.get("/rules", dependencies=_READ, summary="Alert rules for Prometheus", response_class=Response)
-async def read_rules() -> Response:
-    """Alert rules over `/metrics`, as Prometheus loads them."""
-    return Response(rules(), media_type="application/yaml")
+@router.get("/rules", dependencies=_READ, summary="Alert rules for Prometheus")
+async def read_rules() -> Rules:
+    """Alert rules over `/metrics`, as a file that Prometheus loads."""
+    return Rules(name=RULES, text=rules())
 
 
 def _figures(told: JsonObject, rows: str) -> Figures:
