@@ -19,6 +19,7 @@ import gateway
 import hidden_secrets
 import hijacked
 import limits
+import metrics_record
 import permissions
 import providers
 import quotas
@@ -34,6 +35,7 @@ def figures(runs: int, *, full: bool) -> Iterator[Figure]:
     """Every measurement, in the order of the report."""
     yield from startup.figures(runs)
     yield from router_decide.figures(runs)
+    yield from metrics_record.figures(runs, full=full)
     yield from audit_append.figures(full=full)
     yield from audit_proofs.figures(full=full)
     yield from audit_tamper.figures(full=full)
