@@ -13,7 +13,7 @@ import numpy as np
 
 from interlock_router.learning._words import Reals
 
-NARROWED: Final = 0.6
+NARROWED: Final = 0.5
 """The part of a belief's deviation that is drawn from."""
 
 WIDENED: Final = 0.8

@@ -115,9 +115,9 @@ class QualityLearner:
 
     def believe(self, prompt: Prompt) -> Quality:
         """What is believed of every column's answer to a prompt, without what is hard for all."""
-        belief = self._table.believe(prompt.task, self.noise)
+        belief = self._table.believe(prompt.task)
         mean = belief.mean + self.trust * self._residual.suits(prompt.words)
-        return Quality(mean, np.sqrt(belief.variance), self._seen)
+        return Quality(mean, np.sqrt(self.noise * belief.variance), self._seen)
 
     def hardness(self, prompt: Prompt) -> float:
         """What a prompt adds to every model's score, below 0 for a hard one."""
@@ -140,7 +140,7 @@ class QualityLearner:
         column = int(self.columns([model])[0])
         noise, trust = self.noise, self.trust
         row = self._table.row(prompt.task)
-        expected = self._table.expect(column, row, noise)
+        expected = self._table.expect(column, row)
         said = self._residual.said(prompt.words, column)
         left = score - expected - said.hard
         surprise = left - trust * said.suit
@@ -149,15 +149,15 @@ class QualityLearner:
         self._squares += weight * surprise**2
         self._outcomes += weight
         self._seen[column] += weight
-        self._table.learn(column, row, score - said.hard - said.suit, weight, noise)
-        self._residual.learn(prompt.words, column, score - expected, noise / weight)
+        self._table.learn(column, row, score - said.hard - said.suit, weight)
+        self._residual.learn(prompt.words, column, score - expected, weight)
         return self._check(column, surprise / noise**0.5)
 
     def _check(self, column: int, surprise: float) -> bool:
         # What is expected of a model at first is a guess; a surprise then is no change.
         if self._seen[column] < _STEADY or not self._drifts[column].notice(surprise):
             return False
-        self._table.forget(column, _AFTER_CHANGE, self.noise)
+        self._table.forget(column, _AFTER_CHANGE)
         self._residual.forget(column, 0.0)
         self._seen[column] = 0.0
         return True

@@ -13,16 +13,14 @@ from numpy.typing import NDArray
 
 from interlock_router.learning._words import DIMENSIONS, Reals, Words
 
-HARD_SD: Final = 0.2
-"""How much of a score the words may explain for all models alike: standard deviation."""
+HARD: Final = 0.2
+"""How much of a score the words may explain for all models alike: variance, in variances of the noise."""
 
-SUIT_SD: Final = 0.15
+SUIT: Final = 0.1125
 """How much they may explain for one model apart."""
 
 _KEPT: Final = 4_096
 _AGAIN: Final = 3
-_HARD: Final = HARD_SD**2
-_SUIT: Final = SUIT_SD**2
 
 
 class Said(NamedTuple):
@@ -71,19 +69,19 @@ class Residual:
         scale = float(words.size) ** -0.5
         return Said(float(self.shared.take(words).sum()) * scale, float(self.own[words, model].sum()) * scale)
 
-    def learn(self, words: Words, model: int, rest: float, noise: float) -> None:
+    def learn(self, words: Words, model: int, rest: float, weight: float) -> None:
         """Take in what the table did not explain of one score, and go over a few old outcomes again."""
         if not words.size:
             return
-        fresh = _Kept(words, model, rest)
+        fresh = _Kept(words, model, rest, 1.0 / weight)
         if len(self._kept) < _KEPT:
             self._kept.append(fresh)
         else:
             self._kept[self._next] = fresh
             self._next = (self._next + 1) % _KEPT
-        self._step(fresh, noise)
+        self._step(fresh)
         for _ in range(_AGAIN):
-            self._step(self._kept[int(self._draw() * len(self._kept))], noise)
+            self._step(self._kept[int(self._draw() * len(self._kept))])
 
     def forget(self, model: int, kept: float) -> None:
         """Trust a part only of what was learned of a model."""
@@ -96,25 +94,26 @@ class Residual:
             self._draws = self._random.random(512).tolist()
         return self._draws.pop()
 
-    def _step(self, one: "_Kept", noise: float) -> None:
+    def _step(self, one: "_Kept") -> None:
         words, model = one.words, one.model
         shared = self.shared.take(words)
         own = self.own[words, model]
         scale = float(words.size) ** -0.5
         explained = float((shared + own).sum()) * scale
-        change = (one.rest - explained - noise * one.dual) / (_HARD + _SUIT + noise)
+        change = (one.rest - explained - one.noise * one.dual) / (HARD + SUIT + one.noise)
         one.dual += change
-        self.shared[words] = shared + np.float32(_HARD * scale * change)
-        self.own[words, model] = own + np.float32(_SUIT * scale * change)
+        self.shared[words] = shared + np.float32(HARD * scale * change)
+        self.own[words, model] = own + np.float32(SUIT * scale * change)
 
 
 class _Kept:
     """One outcome that is gone over again."""
 
-    __slots__ = ("dual", "model", "rest", "words")
+    __slots__ = ("dual", "model", "noise", "rest", "words")
 
-    def __init__(self, words: Words, model: int, rest: float) -> None:
+    def __init__(self, words: Words, model: int, rest: float, noise: float) -> None:
         self.words = words
         self.model = model
         self.rest = rest
+        self.noise = noise
         self.dual = 0.0

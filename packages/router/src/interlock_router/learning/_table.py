@@ -4,9 +4,10 @@ The model behind it, for the score y of model m at a task of class c:
 
     y = level + difficulty(c) + skill(m) + fit(m, c) + noise
 
-all normal, the variances known or estimated outside. Given those, what is believed of skill and fit is
-worked out in closed form from counts and sums, so that two tables are merged by adding, and old outcomes
-are forgotten by scaling. (Gelman and Hill, Data Analysis Using Regression and Multilevel Models, 2007,
+all normal. How far skills and fits lie apart is told as multiples of the noise: so the table means the same
+for scores that hardly vary as for plain right or wrong, and what is believed of skill and fit is worked out
+in closed form from counts and sums alone. Two tables are merged by adding, and old outcomes are forgotten
+by scaling. (Gelman and Hill, Data Analysis Using Regression and Multilevel Models, 2007,
 chapter 12, is the textbook form of partial pooling.)
 """
 
@@ -18,11 +19,14 @@ from numpy.typing import NDArray
 
 from interlock_router.learning._words import Reals
 
-SKILL_SD: Final = 0.2
-"""How far models lie apart, before anything is known: standard deviation of `skill`."""
+SKILL: Final = 0.2
+"""How far models lie apart before anything is known: variance of `skill`, in variances of the noise.
 
-FIT_SD: Final = 0.07
-"""How far a model's strength at one class lies from its strength in general."""
+Its inverse is how many outcomes the prior is worth: five.
+"""
+
+FIT: Final = 0.0245
+"""How far a model's strength at one class lies from its strength in general: some forty outcomes."""
 
 _EASE_WEIGHT: Final = 8.0
 _MOST_TASKS: Final = 256
@@ -34,7 +38,7 @@ class Belief(NamedTuple):
 
     Attributes:
         mean: Expected score of each, without the difficulty of the task.
-        variance: How unsure that is.
+        variance: How unsure that is, in variances of one score about what is expected of it.
     """
 
     mean: Reals
@@ -64,7 +68,7 @@ class Table:
         self.total = np.pad(self.total, ((0, 0), (0, more)))
         self.prior = np.concatenate((self.prior, priors))
         self.skill = np.concatenate((self.skill, priors))
-        self.skill_variance = np.concatenate((self.skill_variance, np.full(more, SKILL_SD**2)))
+        self.skill_variance = np.concatenate((self.skill_variance, np.full(more, SKILL)))
 
     def row(self, task: str) -> int:
         """The row of a class that is learned; the classes beyond the most that are kept share one."""
@@ -84,32 +88,32 @@ class Table:
         """How much easier a class is than the mean of all, as far as known."""
         return float(self.ease_total[row]) / (float(self.ease_count[row]) + _EASE_WEIGHT)
 
-    def believe(self, task: str, noise: float) -> Belief:
+    def believe(self, task: str) -> Belief:
         """What is believed of every model at a class of task.
 
         Args:
             task: The class; one that was never met is believed to suit all models alike.
-            noise: Variance of one score about what is expected of it.
         """
         row = self.tasks.get(task)
-        spread = self.skill_variance + FIT_SD**2
+        spread = self.skill_variance + FIT
         if row is None:
             return Belief(self.skill, spread)
         count = self.count[row]
         precision = 1.0 / spread
-        variance = 1.0 / (precision + count / noise)
-        sums = self.total[row] - count * self.ease(row)
-        return Belief(variance * (self.skill * precision + sums / noise), variance)
+        variance = 1.0 / (precision + count)
+        return Belief(
+            variance * (self.skill * precision + self.total[row] - count * self.ease(row)), variance
+        )
 
-    def expect(self, model: int, row: int, noise: float) -> float:
+    def expect(self, model: int, row: int) -> float:
         """What is expected of one model at one class, its ease included."""
-        spread = float(self.skill_variance[model]) + FIT_SD**2
+        precision = 1.0 / (float(self.skill_variance[model]) + FIT)
         count = float(self.count[row, model])
         ease = self.ease(row)
         total = float(self.total[row, model]) - count * ease
-        return (float(self.skill[model]) / spread + total / noise) / (1 / spread + count / noise) + ease
+        return (float(self.skill[model]) * precision + total) / (precision + count) + ease
 
-    def learn(self, model: int, row: int, score: float, weight: float, noise: float) -> None:
+    def learn(self, model: int, row: int, score: float, weight: float) -> None:
         """Take one score in.
 
         Args:
@@ -117,29 +121,25 @@ class Table:
             row: Row of the class.
             score: The score, without what the words of the prompt explain.
             weight: How much it counts; 1 for a full outcome.
-            noise: Variance of one score.
         """
         self.count[row, model] += weight
         self.total[row, model] += weight * score
         self.ease_count[row] += weight
         self.ease_total[row] += weight * (score - float(self.skill[model]))
-        self._settle(model, noise)
+        self._settle(model)
 
-    def forget(self, model: int, kept: float, noise: float) -> None:
+    def forget(self, model: int, kept: float) -> None:
         """Trust a part only of what is known of a model."""
         self.count[:, model] *= kept
         self.total[:, model] *= kept
-        self._settle(model, noise)
+        self._settle(model)
 
-    def _settle(self, model: int, noise: float) -> None:
+    def _settle(self, model: int) -> None:
         """Work out a model's skill again, from its classes, each by how sure it is."""
         count = self.count[:, model]
-        total = self.total[:, model]
         ease = self.ease_total / (self.ease_count + _EASE_WEIGHT)
-        # 1 / (noise / count + FIT_SD²), without dividing by a count of none.
-        weight = count / (noise + count * FIT_SD**2)
-        gained = float((total - count * ease) @ (1.0 / (noise + count * FIT_SD**2)))
-        precision = 1.0 / SKILL_SD**2
-        variance = 1.0 / (precision + float(weight.sum()))
-        self.skill[model] = variance * (float(self.prior[model]) * precision + gained)
+        sureness = 1.0 / (1.0 + count * FIT)
+        gained = float((self.total[:, model] - count * ease) @ sureness)
+        variance = 1.0 / (1.0 / SKILL + float(count @ sureness))
+        self.skill[model] = variance * (float(self.prior[model]) / SKILL + gained)
         self.skill_variance[model] = variance
