@@ -40,6 +40,6 @@ async def opened_telemetry(settings: TelemetrySettings, secrets: SecretStore) ->
             service=settings.service,
             traces=settings.traces,
             metrics=settings.measurements,
-            sampled=settings.sampled,
+            sampled=1 / settings.one_run_in,
         )
     )

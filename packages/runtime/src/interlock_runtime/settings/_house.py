@@ -240,6 +240,6 @@ class TelemetrySettings:
     service: str = field(default="interlock", metadata={HELP: "Name of this service in traces."})
     traces: bool = field(default=True, metadata={HELP: "Send a span of each call."})
     measurements: bool = field(default=True, metadata={HELP: "Send measurements."})
-    sampled: float = field(
-        default=1.0, metadata={HELP: "Part of the runs whose spans are sent.", BOUNDS: (0, 1)}
+    one_run_in: int = field(
+        default=1, metadata={HELP: "Send the spans of one run in so many.", BOUNDS: (1, inf)}
     )
