@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from interlock_core.jsontypes import dump_json
@@ -174,9 +174,21 @@ def test_outcomes_that_are_all_alike_prove_nothing_without_bounds(score: float) 
     assert unbounded.p_value == 1
 
 
+def test_very_small_and_very_large_numbers_are_judged() -> None:
+    """Spreads near to none and outcomes near to the largest end in a verdict that is JSON."""
+    plain = replace(PLAIN, metric=Metric(name="score"), guardrails=())
+    for size in (1e-160, 1e-90, 1e90, 1e100):
+        spread = {
+            name: Moments(200, 200 * mean, 400 * size * size) for name, mean in (("old", 0), ("new", size))
+        }
+        found = verdict(plain, Tally({name: ArmTally(200, {"score": one}) for name, one in spread.items()}))
+        assert dump_json(found.as_json())
+
+
 @given(
     st.integers(2, 5000), st.integers(2, 5000), st.floats(-0.5, 0.5), st.floats(0.01, 2), st.floats(0.001, 1)
 )
+@settings(deadline=None)
 def test_the_level_and_the_interval_agree(
     units: int, others: int, effect: float, deviation: float, scale: float
 ) -> None:

@@ -29,6 +29,9 @@ COUNT: Final = 0
 TOTAL: Final = 1
 SQUARES: Final = 2
 
+_LEAST: Final = 1e-280
+"""A variance below is none: its inverse is no number."""
+
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
@@ -55,7 +58,7 @@ def estimate(control: Reals, treated: Reals, bounds: Bounds | None = None) -> Es
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         effect = treated[TOTAL] / treated[COUNT] - control[TOTAL] / control[COUNT]
         variance = _variance(control, bounds) + _variance(treated, bounds)
-    known = np.isfinite(variance) & np.isfinite(effect) & (variance > 0)
+    known = np.isfinite(variance) & np.isfinite(effect) & (variance > _LEAST)
     return Estimate(np.where(known, effect, 0.0), np.where(known, variance, np.inf))
 
 
@@ -92,7 +95,7 @@ def p_value(effect: float, variance: float, *, alpha: float, scale: float) -> fl
     prior = _prior(alpha, scale)
     information = 1.0 / variance
     total = information + prior
-    return min(1.0, sqrt(total / prior) * exp(-((information * effect) ** 2) / (2 * total)))
+    return min(1.0, sqrt(total / prior) * exp(-information * effect * effect * (information / total) / 2))
 
 
 def _prior(alpha: float, effect: float) -> float:

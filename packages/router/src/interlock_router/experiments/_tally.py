@@ -9,10 +9,13 @@ rows itself moves an arm's moments on with each outcome by `Moments.of(after) - 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Self
+from typing import Final, Self
 
 from interlock_core.errors import InvalidRequestError
 from interlock_core.jsontypes import Json, JsonObject, as_int, as_number, as_object
+
+_MOST: Final = 1e100
+"""Largest outcome: the squares of many such still have a sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,13 +174,17 @@ class UnitTally:
         """Add an outcome of a unit that was exposed.
 
         Raises:
-            InvalidRequestError: The unit was not exposed, or the value is not finite.
+            InvalidRequestError: The unit was not exposed, or the value is no number or too large for sums.
         """
         row = self._rows.get(unit)
         if row is None:
             raise _wrong("unit", "The unit met no arm of the experiment", "Note the exposure first.")
-        if not isfinite(value):
-            raise _wrong(metric, f"An outcome of {metric} is no number", "Leave out what was not measured.")
+        if not abs(value) <= _MOST:
+            raise _wrong(
+                metric,
+                f"An outcome of {metric} is no number, or too large",
+                "Leave out what was not measured.",
+            )
         row.metrics[metric] = row.metrics.get(metric, Sum()) + Sum(1, value)
 
     def __add__(self, other: "UnitTally") -> "UnitTally":
