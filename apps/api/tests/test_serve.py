@@ -7,9 +7,11 @@ import select
 import shutil
 import signal
 import socket
+import sqlite3
 import stat
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -282,14 +284,14 @@ async def test_either_worker_tells_the_same_counters(home: Path, vendor: OpenAIC
                 await talk(gateway.port, HEALTH + b"connection: close\r\n\r\n")
         request = post(gateway.key, body).replace(b"host:", b"connection: close\r\nhost:")
         for stopped in workers:
-            os.kill(stopped, signal.SIGSTOP)
+            stop_between_writes(home, stopped)
             answers = await asyncio.gather(*(talk(gateway.port, request) for _ in range(5)))
             assert [answer.status for found in answers for answer in found] == [200] * 5
             os.kill(stopped, signal.SIGCONT)
         async with asyncio.timeout(60):
             while await requests_told(gateway) < 10:
                 continue
-        one, other = [await counters(gateway, stopped=worker) for worker in workers]
+        one, other = [await counters(gateway, home, stopped=worker) for worker in workers]
         assert one == other
         assert sum(float(line.rpartition(" ")[2]) for line in one if line.startswith(REQUESTS)) == 10
         assert await asyncio.to_thread(gateway.stop) == 0
@@ -300,17 +302,31 @@ REQUESTS = "interlock_requests_total{"
 
 async def requests_told(gateway: GatewayProcess) -> float:
     """How many requests a worker tells of."""
-    found = await counters(gateway, stopped=None)
+    found = await counters(gateway)
     return sum(float(line.rpartition(" ")[2]) for line in found if line.startswith(REQUESTS))
 
 
-async def counters(gateway: GatewayProcess, *, stopped: int | None) -> list[str]:
+def stop_between_writes(home: Path, worker: int) -> None:
+    """Stop a process at a moment when it holds nobody up: one stopped in a write would keep the database."""
+    while True:
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            with closing(sqlite3.connect(home / "interlock.db", timeout=1)) as database:
+                database.execute("BEGIN IMMEDIATE")
+                return
+        except sqlite3.OperationalError:
+            os.kill(worker, signal.SIGCONT)
+
+
+async def counters(
+    gateway: GatewayProcess, home: Path | None = None, *, stopped: int | None = None
+) -> list[str]:
     """The counters and histograms of `/metrics`, while one worker is stopped."""
     head = (
         f"GET /metrics HTTP/1.1\r\nhost: localhost\r\nx-api-key: {gateway.key}\r\nconnection: close\r\n\r\n"
     )
-    if stopped is not None:
-        os.kill(stopped, signal.SIGSTOP)
+    if stopped is not None and home is not None:
+        stop_between_writes(home, stopped)
     (metrics,) = await talk(gateway.port, head.encode())
     if stopped is not None:
         os.kill(stopped, signal.SIGCONT)

@@ -136,6 +136,8 @@ async def test_nobody_gives_more_by_an_override_than_they_hold(overrides: Overri
         ({"rule": "speed:fast"}, "rule"),
         ({"rule": {"tools": ["*"], "colour": "red"}}, "rule.colour"),
         ({"until": 5.0}, "until"),
+        ({"until": 1.7e16}, "until"),
+        ({"until": float("nan")}, "until"),
     ],
 )
 async def test_a_wrong_override_is_refused_by_its_field(

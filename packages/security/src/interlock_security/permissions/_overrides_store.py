@@ -29,6 +29,8 @@ _LIST = (
 )
 _LONGEST_REASON = 500
 _LONGEST_USER = 200
+_LAST_MOMENT = 253_402_300_799.0
+"""The last second of the year 9999: later ones no store can hold."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,6 +156,12 @@ class Overrides:
         if request.until is not None and request.until <= now:
             raise InvalidRequestError(
                 "The end of the override is over already.", field="until", remedy="Name a later moment."
+            )
+        if request.until is not None and not request.until <= _LAST_MOMENT:
+            raise InvalidRequestError(
+                "The end of the override lies beyond the year 9999.",
+                field="until",
+                remedy="Name an earlier moment, or leave it out for an override without an end.",
             )
         return Override(
             id=new_id("ovr"),
