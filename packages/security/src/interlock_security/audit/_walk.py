@@ -1,15 +1,11 @@
 """The walk over all records: what each says of itself, and the tree of all their headers."""
 
-import asyncio
-from collections.abc import AsyncGenerator, Iterable, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass, field
 
-from interlock_core.errors import StoreError
 from interlock_core.jsontypes import as_object, parse_json
 from interlock_core.store import Row, Store
 from interlock_security.audit._erasure import EXEMPT, Erasures
-from interlock_security.audit._pages import PAGE, ROWS, Page, Said, read, whole
 from interlock_security.audit._record import (
     PREV_BYTES,
     RecordKind,
@@ -17,16 +13,18 @@ from interlock_security.audit._record import (
     header,
     intact,
     leaf_of,
+    select,
 )
 from interlock_security.audit._report import Findings, Notice, NoticeKind, ProblemKind
 from interlock_security.audit.merkle import CompactRange
 
-_INTENT, _OUTCOME = RecordKind.INTENT.value.encode(), RecordKind.OUTCOME.value.encode()
-_ERASED, _KEY = RecordKind.ERASED.value.encode(), RecordKind.KEY.value.encode()
-_EXEMPT = EXEMPT.encode()
+_PAGE = 2048
+_INTENT, _OUTCOME, _ERASED = RecordKind.INTENT.value, RecordKind.OUTCOME.value, RecordKind.ERASED.value
+_KEY = RecordKind.KEY.value
 _MAX_NOTICES = 100
 # So many intents without an outcome are followed; what comes when they are that many is not noticed.
 _MOST_OPEN = 100_000
+_ROWS = select("WHERE idx >= ? AND idx < ? ORDER BY idx LIMIT ?")
 # How far around its place a record's own place is looked for, before all places are tried.
 _NEAR = 64
 _SEARCHED = 1 << 16
@@ -67,15 +65,10 @@ class Walk:
         Raises:
             StoreError: They cannot be read.
         """
-        async with aclosing(_pages(store, self.size)) as pages:
-            async for page in pages:
-                if isinstance(page, Page) and self._whole(page):
-                    self.count += len(page.texts)
-                else:
-                    rows = await page.rows(store) if isinstance(page, Page) else page
-                    self._page(rows)
-                    self.count += len(rows)
-                self._grow()
+        async for rows in _pages(store, self.size):
+            self._page(rows)
+            self._grow()
+            self.count += len(rows)
         self._stop()
         if self._place < self.size:
             self.findings.add(
@@ -117,22 +110,6 @@ class Walk:
         self.tree.extend(self._leaves)
         self._leaves.clear()
 
-    def _whole(self, page: Page) -> bool:
-        """Walk over a page if all of its records are what should come next."""
-        said = whole(page, self._previous) if page.start == self._place else None
-        if said is None:
-            return False
-        leaves, says = said
-        at = 0
-        while at < len(leaves):
-            self._stop()
-            end = at + self.stops[0] - self._place if self.stops else len(leaves)
-            self._leaves += leaves[at:end]
-            self._follow(says[at:end])
-            at = end
-        self._previous = leaves[-1]
-        return True
-
     def _page(self, rows: Sequence[Row]) -> None:
         at = 0
         while at < len(rows):
@@ -142,26 +119,27 @@ class Walk:
             if leaves:
                 self._leaves += leaves
                 self._previous = leaves[-1]
-                self._follow(map(_said, rows[at : at + len(leaves)]))
+                self._follow(rows[at : at + len(leaves)])
                 at += len(leaves)
             if at < min(end, len(rows)):
                 self._record(rows[at])
-                self._follow([_said(rows[at])])
+                self._follow(rows[at : at + 1])
                 at += 1
 
-    def _follow(self, says: Iterable[Said]) -> None:
+    def _follow(self, rows: Sequence[Row]) -> None:
         """Go on over records: which of them open, close, erase or change a key."""
-        for record, kind, ref, payload in says:
+        for row in rows:
+            kind = row[4]
             if kind == _INTENT:
                 if len(self._open) < _MOST_OPEN:
-                    self._open[record] = self._place
+                    self._open[row[2]] = self._place
             elif kind == _OUTCOME:
-                self._open.pop(ref, None)
-            elif isinstance(kind, bytes) and kind.startswith(_EXEMPT):
-                self._about(kind, payload.decode() if isinstance(payload, bytes) else "")
+                self._open.pop(row[5], None)
+            elif isinstance(kind, str) and kind.startswith(EXEMPT):
+                self._about(kind, str(row[16]))
             self._place += 1
 
-    def _about(self, kind: bytes, payload: str) -> None:
+    def _about(self, kind: str, payload: str) -> None:
         if kind == _ERASED:
             self._erasures.attest(self._place, payload)
         elif kind == _KEY:
@@ -239,42 +217,15 @@ def _fitting(row: Row, places: range) -> int | None:
     return next((place for place in places if leaf_of(header((place, *rest), digest)) == leaf), None)
 
 
-async def _pages(store: Store, size: int) -> AsyncGenerator[Page | Sequence[Row], None]:
-    """The pages of a log; each is asked for while the one before is looked at."""
-    coming = asyncio.create_task(_page(store, 0, size))
-    try:
-        while page := await coming:
-            coming = asyncio.create_task(_page(store, _behind(page, size), size))
-            yield page
-    finally:
-        coming.cancel()
-        with suppress(asyncio.CancelledError, StoreError):
-            await coming
-
-
-async def _page(store: Store, start: int, size: int) -> Page | Sequence[Row]:
-    """The next page; column by column where there is no other way, as for the first, which names none."""
-    if start >= size:
-        return ()
-    page = await read(store, start, size) if start else None
-    return page or await store.fetch_all(ROWS, (start, size, PAGE if start else 1))
-
-
-def _behind(page: Page | Sequence[Row], size: int) -> int:
-    """Where the page after a page begins."""
-    if isinstance(page, Page):
-        return page.start + len(page.texts)
-    last = page[-1][0]
-    return last + 1 if isinstance(last, int) else size
-
-
-def _said(row: Row) -> Said:
-    """What a page would say of a record."""
-    record, kind, ref, payload = (
-        value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-        for value in (row[2], row[4], row[5], row[16])
-    )
-    return record, kind, ref, payload
+async def _pages(store: Store, size: int) -> AsyncGenerator[Sequence[Row], None]:
+    start = 0
+    while start < size:
+        rows = await store.fetch_all(_ROWS, (start, size, _PAGE))
+        if not rows:
+            return
+        yield rows
+        last = rows[-1][0]
+        start = last + 1 if isinstance(last, int) else size
 
 
 def _describe(row: Row) -> str:
