@@ -244,6 +244,7 @@ def test_no_more_is_tried_than_allowed(share: float, ahead: float, wishes: list[
     allowance = Allowance(share, ahead)
     spent = 0.0
     for done, wish in enumerate(wishes, 1):
+        allowance.refill()
         held = allowance.hold(np.array([1.0 - wish, wish]), 0)
         assert held.sum() == pytest.approx(1.0)
         spent += float(held[1])

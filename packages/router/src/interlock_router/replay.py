@@ -192,6 +192,7 @@ class Replay:
         if among is not None:
             utility = np.where(among, utility, -np.inf)
         found = self._draws.probabilities(utility, belief.deviation, belief.seen)
+        self._allowance.refill()
         found = self._allowance.hold(found, int(utility.argmax()))
         if self._floor:
             could = np.isfinite(utility)

@@ -2,6 +2,7 @@
 
 from interlock_router.learning._amounts import AmountLearner
 from interlock_router.learning._draws import Allowance, Draws
+from interlock_router.learning._experience import Experience, Lesson
 from interlock_router.learning._quality import NEUTRAL, Prompt, Quality, QualityLearner
 from interlock_router.learning._words import Hasher, Reals, Words
 
@@ -10,7 +11,9 @@ __all__ = [
     "Allowance",
     "AmountLearner",
     "Draws",
+    "Experience",
     "Hasher",
+    "Lesson",
     "Prompt",
     "Quality",
     "QualityLearner",

@@ -73,7 +73,7 @@ class Draws:
 
 
 class Allowance:
-    """How much may be spent on finding out: a part of the requests, refilled by each.
+    """How much may be spent on finding out.
 
     Args:
         share: Part of the requests that may go to another model than the one believed best, 0 to 1.
@@ -81,16 +81,19 @@ class Allowance:
     """
 
     def __init__(self, share: float, ahead: float = 500.0) -> None:
-        self._share = share
+        self.share = share
         self._most = share * (ahead + 1.0)
         self._left = share * ahead
+
+    def refill(self) -> None:
+        """One more request, or outcome, of whose like a share may be spent."""
+        self._left = min(self._most, self._left + self.share)
 
     def hold(self, probabilities: Reals, best: int) -> Reals:
         """The probabilities as far as they are allowed, what is too much given to the best model.
 
         What is allowed is spent by expectation, so that it does not depend on luck.
         """
-        self._left = min(self._most, self._left + self._share)
         elsewhere = 1.0 - float(probabilities[best])
         if elsewhere <= 0.0:
             return probabilities

@@ -1,11 +1,12 @@
 """How good each model's answer to a prompt will be, learned from the scores of answers past."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 
 from interlock_router.learning._drift import Drift
+from interlock_router.learning._keeping import floats, pack, texts, unpack
 from interlock_router.learning._residual import Residual
 from interlock_router.learning._table import Table
 from interlock_router.learning._words import Reals, Words
@@ -152,6 +153,41 @@ class QualityLearner:
         self._table.learn(column, row, score - said.hard - said.suit, weight)
         self._residual.learn(prompt.words, column, score - expected, weight)
         return self._check(column, surprise / noise**0.5)
+
+    def to_bytes(self) -> bytes:
+        """Everything that was learned."""
+        sums = (self._squares, self._outcomes, self._foretold, self._foretelling)
+        return pack(
+            {
+                "models": np.array(list(self._columns), dtype=np.str_),
+                "drifts": np.array([(one.above, one.below) for one in self._drifts]).reshape(-1, 2),
+                "seen": self._seen,
+                "sums": np.array(sums),
+                **self._table.arrays(),
+                **self._residual.arrays(),
+            }
+        )
+
+    @classmethod
+    def from_bytes(cls, kept: bytes, seed: int = 0) -> Self:
+        """What was learned before.
+
+        Raises:
+            InvalidRequestError: It is not what `to_bytes` made.
+        """
+        arrays = unpack(kept)
+        names = texts(arrays, "models")
+        made = cls(seed)
+        made._columns = {model: column for column, model in enumerate(names)}
+        made._drifts = [
+            Drift(above, below) for above, below in floats(arrays, "drifts", (len(names), 2)).tolist()
+        ]
+        made._seen = floats(arrays, "seen", (len(names),))
+        sums = floats(arrays, "sums", (4,)).tolist()
+        made._squares, made._outcomes, made._foretold, made._foretelling = sums
+        made._table.restore(arrays, len(names))
+        made._residual.restore(arrays, len(names))
+        return made
 
     def _check(self, column: int, surprise: float) -> bool:
         # What is expected of a model at first is a guess; a surprise then is no change.

@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from interlock_router.learning._keeping import Arrays, floats, wrong
 from interlock_router.learning._words import DIMENSIONS, Reals, Words
 
 HARD: Final = 0.2
@@ -88,6 +89,42 @@ class Residual:
         self.own[:, model] *= kept
         self._kept = [one for one in self._kept if one.model != model]
         self._next = 0
+
+    def arrays(self) -> Arrays:
+        """What is kept of it."""
+        return {
+            "words.shared": self.shared,
+            "words.own": self.own,
+            "words.kept": np.concatenate([np.zeros(0, dtype=np.intp), *(one.words for one in self._kept)]),
+            "words.sizes": np.array([float(one.words.size) for one in self._kept]),
+            "words.facts": np.array(
+                [(one.model, one.rest, one.noise, one.dual) for one in self._kept], dtype=np.float64
+            ).reshape(len(self._kept), 4),
+            "words.next": np.array([float(self._next)]),
+        }
+
+    def restore(self, arrays: Arrays, models: int) -> None:
+        """Take up what was kept.
+
+        Raises:
+            InvalidRequestError: It is not whole.
+        """
+        self.shared = floats(arrays, "words.shared", (DIMENSIONS,)).astype(np.float32)
+        self.own = floats(arrays, "words.own", (DIMENSIONS, models)).astype(np.float32)
+        words = floats(arrays, "words.kept", (-1,)).astype(np.intp)
+        sizes = floats(arrays, "words.sizes", (-1,)).astype(np.intp)
+        facts = floats(arrays, "words.facts", (sizes.size, 4))
+        if sizes.sum() != words.size or np.any(sizes < 0) or np.any((words < 0) | (words >= DIMENSIONS)):
+            raise wrong("its words are not whole")
+        if np.any((facts[:, 0] < 0) | (facts[:, 0] >= models)):
+            raise wrong("it names a model that it does not know")
+        pieces = np.split(words, np.cumsum(sizes)[:-1]) if sizes.size else []
+        self._kept = []
+        for piece, (model, rest, noise, dual) in zip(pieces, facts.tolist(), strict=True):
+            one = _Kept(piece, int(model), rest, noise)
+            one.dual = dual
+            self._kept.append(one)
+        self._next = int(floats(arrays, "words.next", (1,))[0]) % _KEPT
 
     def _draw(self) -> float:
         if not self._draws:

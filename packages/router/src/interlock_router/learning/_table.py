@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from interlock_router.learning._keeping import Arrays, floats, texts
 from interlock_router.learning._words import Reals
 
 SKILL: Final = 0.2
@@ -133,6 +134,35 @@ class Table:
         self.count[:, model] *= kept
         self.total[:, model] *= kept
         self._settle(model)
+
+    def arrays(self) -> Arrays:
+        """What is kept of it."""
+        return {
+            "table.count": self.count,
+            "table.total": self.total,
+            "table.ease_count": self.ease_count,
+            "table.ease_total": self.ease_total,
+            "table.prior": self.prior,
+            "table.skill": self.skill,
+            "table.skill_variance": self.skill_variance,
+            "table.tasks": np.array(list(self.tasks)),
+        }
+
+    def restore(self, arrays: Arrays, models: int) -> None:
+        """Take up what was kept.
+
+        Raises:
+            InvalidRequestError: It is not whole.
+        """
+        self.tasks = {task: row for row, task in enumerate(texts(arrays, "table.tasks"))}
+        rows = len(self.tasks)
+        self.count = floats(arrays, "table.count", (rows, models))
+        self.total = floats(arrays, "table.total", (rows, models))
+        self.ease_count = floats(arrays, "table.ease_count", (rows,))
+        self.ease_total = floats(arrays, "table.ease_total", (rows,))
+        self.prior = floats(arrays, "table.prior", (models,))
+        self.skill = floats(arrays, "table.skill", (models,))
+        self.skill_variance = floats(arrays, "table.skill_variance", (models,))
 
     def _settle(self, model: int) -> None:
         """Work out a model's skill again, from its classes, each by how sure it is."""
