@@ -42,6 +42,9 @@ from interlock_router._outcome import StreamNotes, failed, streamed, succeeded
 OnDecision: TypeAlias = Callable[[RouteDecision], None]
 """Is told each decision that is carried out."""
 
+OnAnswer: TypeAlias = Callable[[Plan, str, Call | None], None]
+"""Is told which model answered a plan, and on whose call."""
+
 
 @dataclass(slots=True)
 class _Run:
@@ -100,17 +103,25 @@ class Runner:
         clock: Its monotonic time measures calls and is compared with deadlines.
         recorder: Told of failed attempts that another model made good.
         on_decision: Told each decision.
+        on_answer: Told who answered which plan.
     """
 
-    __slots__ = ("_clock", "_health", "_on_decision", "_recorder")
+    __slots__ = ("_clock", "_health", "_on_answer", "_on_decision", "_recorder")
 
     def __init__(
-        self, health: Health, clock: Clock, *, recorder: Recorder | None, on_decision: OnDecision | None
+        self,
+        health: Health,
+        clock: Clock,
+        *,
+        recorder: Recorder | None,
+        on_decision: OnDecision | None,
+        on_answer: OnAnswer,
     ) -> None:
         self._health = health
         self._clock = clock
         self._recorder = recorder
         self._on_decision = on_decision
+        self._on_answer = on_answer
 
     async def complete(self, plan: Plan, request: CompletionRequest, call: Call | None) -> Completion:
         """The first whole answer.
@@ -246,6 +257,7 @@ class Runner:
 
     def _answered(self, run: _Run, attempt: Attempt, answer: Completion) -> Completion:
         self._health.success(attempt.entry.id)
+        self._on_answer(run.plan, attempt.entry.id, run.call)
         answer = replace(
             answer,
             attempts=run.spent + answer.attempts,
@@ -258,6 +270,7 @@ class Runner:
 
     def _streamed(self, run: _Run, attempt: Attempt, notes: StreamNotes) -> None:
         self._health.success(attempt.entry.id)
+        self._on_answer(run.plan, attempt.entry.id, run.call)
         cost = _cost(notes.cost, notes.usage, attempt.entry.info)
         outcome = streamed(
             replace(notes, cost=cost, attempts=run.spent + notes.attempts),

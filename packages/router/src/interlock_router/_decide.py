@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from time import thread_time_ns
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from interlock_core import (
     Call,
@@ -29,6 +29,9 @@ from interlock_router._health import Health
 from interlock_router._policy import Policy
 from interlock_router._score import estimate, parts
 
+if TYPE_CHECKING:
+    from interlock_router.learning import Experience, Prompt
+
 _NOBODY: Final = "nobody is named as the caller, so nothing is permitted"
 
 
@@ -42,6 +45,7 @@ class Seams:
         counter: Counts input tokens.
         classifier: Names tasks.
         chooser: Orders models by their scores.
+        experience: What was learned from outcomes; without it, quality is what `performance` tells.
     """
 
     performance: PerformanceSource | None = None
@@ -49,6 +53,7 @@ class Seams:
     counter: TokenCounter = field(default_factory=EstimatingCounter)
     classifier: Classifier = field(default_factory=Classifier)
     chooser: Chooser = field(default_factory=BestFirst)
+    experience: "Experience | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +85,14 @@ class Plan:
         decision: Why.
         excluded: At which check each model that is out fell out.
         manual: The caller named the model.
+        asked: What is learned of the prompt once the answer's worth is known; None when nothing is.
     """
 
     attempts: tuple[Attempt, ...]
     decision: RouteDecision
     excluded: tuple[tuple[Step, Candidate], ...] = ()
     manual: bool = False
+    asked: "Prompt | None" = None
 
 
 class Decider:
@@ -149,7 +156,10 @@ class Decider:
         demand = self.demand(request, call, policy=policy, task=task.task, stream=stream)
         today = datetime.fromtimestamp(self._clock.now(), UTC).date()
         short = shortlist(snapshot, policy, demand.capabilities, today)
+        asked = self.asked(request, task.task)
         scored, out = self._score(short.entries, demand, policy)
+        if asked is not None:
+            scored = self._learned(scored, asked, policy)
         ranked = self._seams.chooser.order(scored, policy=policy, task=task.task)
         chosen, order, refused = self._permitted(ranked, call, policy, thorough=thorough)
         out += [*short.excluded, *refused]
@@ -165,7 +175,39 @@ class Decider:
             decision_us=(thread_time_ns() - began) / 1000,
         )
         attempts = tuple(Attempt(one.entry, output_cap(one.entry, demand)) for one in chosen)
-        return Plan(attempts, decision, tuple(out))
+        return Plan(attempts, decision, tuple(out), asked=asked)
+
+    def asked(self, request: CompletionRequest, task: str) -> "Prompt | None":
+        """What is learned of a request; None when nothing is."""
+        if self._seams.experience is None:
+            return None
+        said = next((message.text for message in reversed(request.messages) if message.role == "user"), "")
+        return self._seams.experience.prompt(said, task)
+
+    def answered(self, plan: Plan, model: str, call: Call | None) -> None:
+        """Remember who answered, until somebody says what the answer was worth."""
+        experience = self._seams.experience
+        if experience is not None and plan.asked is not None and call is not None and call.run:
+            experience.decided(call.run, model, plan.asked)
+
+    def _learned(self, scored: Sequence[Scored], asked: "Prompt", policy: Policy) -> list[Scored]:
+        """The same models, scored by what was learned of their quality."""
+        experience = self._seams.experience
+        if experience is None or not scored:
+            return list(scored)
+        models = [one.entry.id for one in scored]
+        priors = [one.entry.priors.get(asked.task, one.entry.prior) for one in scored]
+        belief = experience.believe(models, priors, asked)
+        hard = experience.hardness(asked)
+        found: list[Scored] = []
+        for one, mean, deviation, seen in zip(
+            scored, belief.mean.tolist(), belief.deviation.tolist(), belief.seen.tolist(), strict=True
+        ):
+            quality = min(1.0, max(0.0, mean + hard))
+            expected = one.estimate._replace(quality=quality, deviation=deviation, seen=seen)
+            weighed = parts(one.entry, expected, policy)
+            found.append(Scored(one.entry, expected, weighed, sum(weighed.values())))
+        return found
 
     def _score(
         self, entries: Iterable[Entry], demand: Demand, policy: Policy

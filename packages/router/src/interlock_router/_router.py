@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from interlock_core import (
     Call,
@@ -34,6 +34,9 @@ from interlock_router._health import Health
 from interlock_router._names import AUTO, Auto, Named, Names
 from interlock_router._policy import Policy, policies
 from interlock_router._refuse import not_permitted, nothing_fits, over_limit
+
+if TYPE_CHECKING:
+    from interlock_router.learning import Lesson
 
 MANUAL: Final = "manual"
 """The policy that a decision names when the caller named the model."""
@@ -118,8 +121,16 @@ class MoERouter:
             aliases=options.aliases,
             absent=options.absent,
         )
-        self._decider = Decider(seams or Seams(), self._health, clock)
-        self._runner = Runner(self._health, clock, recorder=recorder, on_decision=on_decision)
+        seams = seams or Seams()
+        self._experience = seams.experience
+        self._decider = Decider(seams, self._health, clock)
+        self._runner = Runner(
+            self._health,
+            clock,
+            recorder=recorder,
+            on_decision=on_decision,
+            on_answer=self._decider.answered,
+        )
         self._closed = False
 
     @property
@@ -201,6 +212,33 @@ class MoERouter:
         plan = self._decider.plan(snapshot, request, call, policy=target.policy, stream=stream, thorough=True)
         return plan.decision
 
+    def judge(self, run: str, score: float, *, weight: float = 1.0) -> "Lesson | None":
+        """Learn what the answer of a run was worth.
+
+        Args:
+            run: The run, as its `Call` named it.
+            score: 0 to 1.
+            weight: How much it counts, above 0 and at most 1.
+
+        Returns:
+            What was learned, for other processes to `learn`; None when the run is not known here, or was
+            judged already, or nothing is learned at all.
+
+        Raises:
+            InvalidRequestError: The score or the weight is out of its bounds.
+        """
+        if self._experience is None:
+            return None
+        lesson = self._experience.judged(run, score, weight)
+        if lesson is not None:
+            self._experience.learn(lesson)
+        return lesson
+
+    def learn(self, lesson: "Lesson") -> None:
+        """Learn what another process was told."""
+        if self._experience is not None:
+            self._experience.learn(lesson)
+
     def health(self) -> Mapping[str, BreakerState]:
         """How the breakers stand; a model that never failed is not listed."""
         return self._health.states()
@@ -262,7 +300,8 @@ class MoERouter:
             reason=f"{model} was named by the caller.",
             candidates=(Candidate(model=model, probability=1.0),),
         )
-        return Plan((Attempt(entry, cap),), decision, manual=True)
+        asked = self._decider.asked(request, task.task)
+        return Plan((Attempt(entry, cap),), decision, manual=True, asked=asked)
 
     async def _entry(self, model: str, *, known: bool) -> Entry:
         """The model's facts; when they are not needed, only such as are at hand."""

@@ -35,12 +35,16 @@ class Estimate(NamedTuple):
         success: Likelihood that it answers at all.
         micro_usd: Likely price in micro-dollars; None when unknown.
         latency_s: Likely seconds to the whole answer; None when never measured.
+        deviation: How unsure the quality is, as a standard deviation; 0 where nothing is learned.
+        seen: How many outcomes it rests on.
     """
 
     quality: float
     success: float
     micro_usd: int | None
     latency_s: float | None
+    deviation: float = 0.0
+    seen: float = 0.0
 
 
 def estimate(entry: Entry, demand: Demand, performance: PerformanceSource | None) -> Estimate:

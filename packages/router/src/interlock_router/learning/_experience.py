@@ -18,6 +18,7 @@ from interlock_router.learning._quality import Prompt, Quality, QualityLearner
 from interlock_router.learning._words import DIMENSIONS, Hasher
 
 _WAITING: Final = 50_000
+_AHEAD: Final = 50.0
 _STORED: Final = np.dtype("<u2")
 
 
@@ -117,7 +118,7 @@ class Experience:
         """
         found = self._allowances.get(policy)
         if found is None or found.share != share:
-            found = self._allowances[policy] = Allowance(share)
+            found = self._allowances[policy] = Allowance(share, _AHEAD)
         return found
 
     def decided(self, run: str, model: str, prompt: Prompt) -> None:
