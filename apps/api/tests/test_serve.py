@@ -289,21 +289,30 @@ async def test_either_worker_tells_the_same_counters(home: Path, vendor: OpenAIC
             assert [answer.status for found in answers for answer in found] == [200] * 5
             os.kill(stopped, signal.SIGCONT)
         async with asyncio.timeout(60):
-            while await requests_told(gateway) < 10:
-                continue
-        one, other = [await counters(gateway, home, stopped=worker) for worker in workers]
+            one, other = [await all_told(gateway, home, stopped=worker) for worker in workers]
         assert one == other
-        assert sum(float(line.rpartition(" ")[2]) for line in one if line.startswith(REQUESTS)) == 10
+        assert requests_in(one) == 10
         assert await asyncio.to_thread(gateway.stop) == 0
 
 
 REQUESTS = "interlock_requests_total{"
 
 
-async def requests_told(gateway: GatewayProcess) -> float:
-    """How many requests a worker tells of."""
-    found = await counters(gateway)
-    return sum(float(line.rpartition(" ")[2]) for line in found if line.startswith(REQUESTS))
+def requests_in(lines: list[str]) -> float:
+    """How many requests the counters tell of."""
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(REQUESTS))
+
+
+async def all_told(gateway: GatewayProcess, home: Path, *, stopped: int) -> list[str]:
+    """What the other worker tells once it tells of ten requests: each writes what it counted now and then."""
+    while True:
+        while requests_in(await counters(gateway)) < 10:
+            continue
+        stop_between_writes(home, stopped)
+        found = await counters(gateway)
+        os.kill(stopped, signal.SIGCONT)
+        if requests_in(found) >= 10:
+            return found
 
 
 def stop_between_writes(home: Path, worker: int) -> None:
@@ -318,18 +327,12 @@ def stop_between_writes(home: Path, worker: int) -> None:
             os.kill(worker, signal.SIGCONT)
 
 
-async def counters(
-    gateway: GatewayProcess, home: Path | None = None, *, stopped: int | None = None
-) -> list[str]:
-    """The counters and histograms of `/metrics`, while one worker is stopped."""
+async def counters(gateway: GatewayProcess) -> list[str]:
+    """The counters and histograms of `/metrics`, told by whichever worker answers."""
     head = (
         f"GET /metrics HTTP/1.1\r\nhost: localhost\r\nx-api-key: {gateway.key}\r\nconnection: close\r\n\r\n"
     )
-    if stopped is not None and home is not None:
-        stop_between_writes(home, stopped)
     (metrics,) = await talk(gateway.port, head.encode())
-    if stopped is not None:
-        os.kill(stopped, signal.SIGCONT)
     lines = metrics.body.decode().splitlines()
     return [line for line in lines if line.startswith(("interlock_", "gen_ai_")) and "_store_up" not in line]
 
