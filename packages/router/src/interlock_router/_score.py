@@ -76,16 +76,22 @@ def _latency(seen: Performance | None) -> float | None:
 
 def parts(entry: Entry, estimated: Estimate, policy: Policy) -> dict[str, float]:
     """The weighted parts of a model's score under a policy; their sum is the score."""
+    found = weighed(entry.id, estimated, policy)
+    if policy.local_first and entry.info.local:
+        found["local"] = _LOCAL
+    return found
+
+
+def weighed(model: str, estimated: Estimate, policy: Policy) -> dict[str, float]:
+    """The parts of a score that follow from a model's name and what is expected of it."""
     found = {
         "quality": policy.quality * estimated.quality,
         "price": -policy.price * price_scale(estimated.micro_usd),
         "latency": -policy.latency * latency_scale(estimated.latency_s),
         "health": -0.5 * (1.0 - estimated.success),
     }
-    if policy.prefer and policy.prefers(entry.id):
+    if policy.prefer and policy.prefers(model):
         found["preferred"] = _PREFERRED
-    if policy.local_first and entry.info.local:
-        found["local"] = _LOCAL
     return found
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
-from typing import Final, cast
+from typing import Final
 
 from interlock_core.errors import InvalidRequestError
-from interlock_core.jsontypes import Json, JsonObject, parse_json
+from interlock_core.jsontypes import Json, JsonObject
+from interlock_router._json_lines import number, objects, wrong
 
-_LEAST: Final = 1
 _SHOWN: Final = 60
+_NEEDED: Final = "Write a number."
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +54,8 @@ def read_rows(lines: Iterable[str], *, source: str = "the table") -> list[Row]:
     Raises:
         InvalidRequestError: A line is wrong, with its number and the field; or there is none.
     """
-    rows = [_row(line, f"{source}, line {number}") for number, line in enumerate(lines, 1) if line.strip()]
-    if len(rows) < _LEAST:
+    rows = [_row(parsed, where) for where, parsed in objects(lines, source=source, field="data")]
+    if not rows:
         raise InvalidRequestError(
             f"There is no request in {source}.",
             field="data",
@@ -69,47 +69,34 @@ def models_of(rows: Sequence[Row]) -> list[str]:
     return sorted({model for row in rows for model in row.outcomes})
 
 
-def _row(line: str, where: str) -> Row:
-    try:
-        parsed = parse_json(line)
-    except ValueError as error:
-        raise _wrong(where, "data", f"is no JSON ({error})", "Write one JSON object a line.") from error
-    if not isinstance(parsed, dict):
-        raise _wrong(where, "data", "is no object", "Write one JSON object a line.")
+def _row(parsed: JsonObject, where: str) -> Row:
     prompt = parsed.get("prompt")
     if not isinstance(prompt, str):
-        raise _wrong(where, "prompt", "has no text as its prompt", "Write the request's text there.")
+        raise wrong(where, "prompt", "has no text as its prompt", "Write the request's text there.")
     task = parsed.get("task")
     if task is not None and not isinstance(task, str):
-        raise _wrong(where, "task", "has a task that is no text", "Write a word there, or leave it out.")
+        raise wrong(where, "task", "has a task that is no text", "Write a word there, or leave it out.")
     outcomes = parsed.get("outcomes")
     if not isinstance(outcomes, dict) or not outcomes:
-        raise _wrong(
-            where, "outcomes", "has no outcomes", "Write the score and the cost of each model there."
-        )
+        raise wrong(where, "outcomes", "has no outcomes", "Write the score and the cost of each model there.")
     known = {model: _known(value, where, f"outcomes.{model[:_SHOWN]}") for model, value in outcomes.items()}
     return Row(str(parsed.get("id") or where), prompt, task or None, known)
 
 
 def _known(value: Json, where: str, field: str) -> Known:
     if not isinstance(value, dict):
-        raise _wrong(where, field, "has an outcome that is no object", 'Write {"score", "cost_usd"}.')
+        raise wrong(where, field, "has an outcome that is no object", 'Write {"score", "cost_usd"}.')
     score = _number(value, "score", where, field)
     if not 0.0 <= score <= 1.0:
-        raise _wrong(where, f"{field}.score", f"has the score {score:g}", "Write a number from 0 to 1.")
+        raise wrong(where, f"{field}.score", f"has the score {score:g}", "Write a number from 0 to 1.")
     cost = _number(value, "cost_usd", where, field)
     if cost < 0:
-        raise _wrong(where, f"{field}.cost_usd", f"has the cost {cost:g}", "Write dollars of at least 0.")
-    latency = None if value.get("latency_s") is None else _number(value, "latency_s", where, field)
-    return Known(score, cost, latency)
+        raise wrong(where, f"{field}.cost_usd", f"has the cost {cost:g}", "Write dollars of at least 0.")
+    return Known(score, cost, number(value, "latency_s", where, f"{field}.latency_s"))
 
 
 def _number(value: JsonObject, name: str, where: str, field: str) -> float:
-    found = value.get(name)
-    if isinstance(found, bool) or not isinstance(found, int | float) or not isfinite(found):
-        raise _wrong(where, f"{field}.{name}", f"has no number as {name}", "Write a number.")
-    return float(cast("float", found))
-
-
-def _wrong(where: str, field: str, what: str, remedy: str) -> InvalidRequestError:
-    return InvalidRequestError(f"{where} {what}.", field=field, remedy=remedy)
+    found = number(value, name, where, f"{field}.{name}", remedy=_NEEDED)
+    if found is None:
+        raise wrong(where, f"{field}.{name}", f"has no number as {name}", _NEEDED)
+    return found

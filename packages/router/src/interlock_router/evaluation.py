@@ -16,15 +16,16 @@ nothing is known, and that is said in place of a number.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite, sqrt
-from typing import Final, TypeAlias, cast
+from math import sqrt
+from typing import Final, TypeAlias
 
 import numpy as np
 
-from interlock_core.errors import InvalidRequestError
-from interlock_core.jsontypes import Json, JsonObject, dump_json, parse_json
+from interlock_core.jsontypes import JsonObject
+from interlock_router._log_file import Logged, Option, log_line, read_log
 from interlock_router._policy import Policy
-from interlock_router._score import latency_scale, price_scale
+from interlock_router._score import Estimate as Expected
+from interlock_router._score import weighed
 from interlock_router.learning import Reals
 
 __all__ = [
@@ -47,46 +48,6 @@ LEAST_EFFECTIVE: Final = 50.0
 
 _NORMAL: Final = 1.959964
 _MICRO: Final = 1_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A model that could have been chosen.
-
-    Attributes:
-        model: `provider/model`.
-        probability: How likely it was to be chosen.
-        quality: Expected score, 0 to 1.
-        cost_usd: Expected price in dollars; None when unknown.
-        latency_s: Expected seconds to the whole answer; None when unknown.
-    """
-
-    model: str
-    probability: float
-    quality: float
-    cost_usd: float | None = None
-    latency_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Logged:
-    """One decision with its outcome.
-
-    Attributes:
-        id: Its name.
-        chosen: Place of the chosen model among the options.
-        score: What the answer was worth, 0 to 1; None when nobody said.
-        cost_usd: What it cost, in dollars; None when unknown.
-        options: The candidates.
-        task: Class of the task.
-    """
-
-    id: str
-    chosen: int
-    score: float | None
-    cost_usd: float | None
-    options: tuple[Option, ...]
-    task: str = ""
 
 
 Target: TypeAlias = Callable[[Logged], Sequence[float]]
@@ -173,13 +134,9 @@ def by_policy(policy: Policy) -> Target:
 def _score(option: Option, policy: Policy) -> float:
     if policy.excludes(option.model):
         return -np.inf
-    price = None if option.cost_usd is None else round(option.cost_usd * _MICRO)
-    return (
-        policy.quality * option.quality
-        - policy.price * price_scale(price)
-        - policy.latency * latency_scale(option.latency_s)
-        + (0.1 if policy.prefer and policy.prefers(option.model) else 0.0)
-    )
+    micro_usd = None if option.cost_usd is None else round(option.cost_usd * _MICRO)
+    expected = Expected(option.quality, 1.0, micro_usd, option.latency_s)
+    return sum(weighed(option.model, expected, policy).values())
 
 
 def evaluate(log: Iterable[Logged], target: Target) -> Evaluation:
@@ -285,114 +242,3 @@ def _estimate(weights: Reals, noted: Sequence[tuple[float, float, float]]) -> Es
         low=dr - error,
         high=dr + error,
     )
-
-
-def log_line(logged: Logged) -> str:
-    """A decision as a line of a log."""
-    options: list[Json] = [
-        {
-            "model": option.model,
-            "probability": option.probability,
-            "quality": option.quality,
-            "cost_usd": option.cost_usd,
-            "latency_s": option.latency_s,
-        }
-        for option in logged.options
-    ]
-    return dump_json(
-        {
-            "id": logged.id,
-            "task": logged.task,
-            "chosen": logged.options[logged.chosen].model,
-            "score": logged.score,
-            "cost_usd": logged.cost_usd,
-            "options": options,
-        }
-    )
-
-
-def read_log(lines: Iterable[str], *, source: str = "the log") -> list[Logged]:
-    """The decisions of a log, one JSON object a line; empty lines are passed over.
-
-    Args:
-        lines: The text.
-        source: What errors call it.
-
-    Raises:
-        InvalidRequestError: A line is wrong, with its number and the field; or there is none.
-    """
-    found = [
-        _logged(line, f"{source}, line {number}") for number, line in enumerate(lines, 1) if line.strip()
-    ]
-    if not found:
-        raise InvalidRequestError(
-            f"There is no decision in {source}.",
-            field="log",
-            remedy="Write one with 'interlock route replay --log F', or name another file.",
-        )
-    return found
-
-
-def _logged(line: str, where: str) -> Logged:
-    try:
-        parsed = parse_json(line)
-    except ValueError as error:
-        raise _wrong(where, "log", f"is no JSON ({error})", "Write one JSON object a line.") from error
-    if not isinstance(parsed, dict):
-        raise _wrong(where, "log", "is no object", "Write one JSON object a line.")
-    entries = parsed.get("options")
-    if not isinstance(entries, list) or not entries:
-        raise _wrong(where, "options", "has no options", "Write each candidate with its probability there.")
-    options = tuple(_option(entry, where, f"options[{place}]") for place, entry in enumerate(entries))
-    total = sum(option.probability for option in options)
-    if abs(total - 1.0) > 0.001:
-        raise _wrong(
-            where, "options", f"has probabilities that add up to {total:g}", "Make them add up to 1."
-        )
-    places = {option.model: place for place, option in enumerate(options)}
-    chosen = parsed.get("chosen")
-    if not isinstance(chosen, str) or chosen not in places:
-        raise _wrong(where, "chosen", "names no option as chosen", "Name one of the options.")
-    if options[places[chosen]].probability <= 0:
-        raise _wrong(where, "chosen", "chose what had no probability", "Write the true probabilities.")
-    score = _number(parsed, "score", where, "score")
-    if score is not None and not 0 <= score <= 1:
-        raise _wrong(where, "score", f"has the score {score:g}", "Write a number from 0 to 1.")
-    task = parsed.get("task")
-    return Logged(
-        str(parsed.get("id") or where),
-        places[chosen],
-        score,
-        _number(parsed, "cost_usd", where, "cost_usd"),
-        options,
-        task if isinstance(task, str) else "",
-    )
-
-
-def _option(entry: Json, where: str, at: str) -> Option:
-    if not isinstance(entry, dict) or not isinstance(entry.get("model"), str):
-        raise _wrong(where, f"{at}.model", "has an option without a model", "Name the model.")
-    probability = _number(entry, "probability", where, f"{at}.probability")
-    if probability is None or not 0 <= probability <= 1:
-        raise _wrong(where, f"{at}.probability", "has an option without a probability", "Write 0 to 1.")
-    quality = _number(entry, "quality", where, f"{at}.quality")
-    return Option(
-        cast("str", entry["model"]),
-        probability,
-        0.0 if quality is None else quality,
-        _number(entry, "cost_usd", where, f"{at}.cost_usd"),
-        _number(entry, "latency_s", where, f"{at}.latency_s"),
-    )
-
-
-def _number(value: JsonObject, name: str, where: str, at: str) -> float | None:
-    found = value.get(name)
-    if found is None:
-        return None
-    if isinstance(found, bool) or not isinstance(found, int | float) or not isfinite(found):
-        raise _wrong(where, at, f"has no number as {name}", "Write a number, or leave it out.")
-    return float(found)
-
-
-def _wrong(where: str, at: str, what: str, remedy: str) -> InvalidRequestError:
-    return InvalidRequestError(f"{where} {what}.", field=at, remedy=remedy)
