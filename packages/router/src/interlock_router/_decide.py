@@ -1,10 +1,11 @@
 """The four steps in a row: a request in, a plan out, nothing called and nothing waited for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import zip_longest
 from time import thread_time_ns
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from interlock_core import (
     Call,
@@ -31,6 +32,9 @@ from interlock_router._score import estimate, parts
 
 if TYPE_CHECKING:
     from interlock_router.learning import Experience, Prompt
+
+Learned: TypeAlias = tuple[float, float, float]
+"""Of a model's quality: what is expected, how unsure that is, and on how many outcomes it rests."""
 
 _NOBODY: Final = "nobody is named as the caller, so nothing is permitted"
 
@@ -157,9 +161,7 @@ class Decider:
         today = datetime.fromtimestamp(self._clock.now(), UTC).date()
         short = shortlist(snapshot, policy, demand.capabilities, today)
         asked = self.asked(request, task.task)
-        scored, out = self._score(short.entries, demand, policy)
-        if asked is not None:
-            scored = self._learned(scored, asked, policy)
+        scored, out = self._score(short.entries, demand, policy, self._learned(short.entries, asked))
         ranked = self._seams.chooser.order(scored, policy=policy, task=task.task)
         chosen, order, refused = self._permitted(ranked, call, policy, thorough=thorough)
         out += [*short.excluded, *refused]
@@ -190,37 +192,32 @@ class Decider:
         if experience is not None and plan.asked is not None and call is not None and call.run:
             experience.decided(call.run, model, plan.asked)
 
-    def _learned(self, scored: Sequence[Scored], asked: "Prompt", policy: Policy) -> list[Scored]:
-        """The same models, scored by what was learned of their quality."""
+    def _learned(self, entries: Sequence[Entry], asked: "Prompt | None") -> Sequence[Learned]:
+        """What was learned of each model's quality; nothing where nothing is learned."""
         experience = self._seams.experience
-        if experience is None or not scored:
-            return list(scored)
-        models = [one.entry.id for one in scored]
-        priors = [one.entry.priors.get(asked.task, one.entry.prior) for one in scored]
+        if experience is None or asked is None or not entries:
+            return ()
+        models = [entry.id for entry in entries]
+        priors = [entry.priors.get(asked.task, entry.prior) for entry in entries]
         belief = experience.believe(models, priors, asked)
-        hard = experience.hardness(asked)
-        found: list[Scored] = []
-        for one, mean, deviation, seen in zip(
-            scored, belief.mean.tolist(), belief.deviation.tolist(), belief.seen.tolist(), strict=True
-        ):
-            quality = min(1.0, max(0.0, mean + hard))
-            expected = one.estimate._replace(quality=quality, deviation=deviation, seen=seen)
-            weighed = parts(one.entry, expected, policy)
-            found.append(Scored(one.entry, expected, weighed, sum(weighed.values())))
-        return found
+        scores = (belief.mean + experience.hardness(asked)).clip(0.0, 1.0)
+        return list(zip(scores.tolist(), belief.deviation.tolist(), belief.seen.tolist(), strict=True))
 
     def _score(
-        self, entries: Iterable[Entry], demand: Demand, policy: Policy
+        self, entries: Sequence[Entry], demand: Demand, policy: Policy, learned: Sequence[Learned]
     ) -> tuple[list[Scored], list[tuple[Step, Candidate]]]:
         scored: list[Scored] = []
         out: list[tuple[Step, Candidate]] = []
         slowest = policy.max_latency_s
-        for entry in entries:
+        for entry, believed in zip_longest(entries, learned):
             reason = unfit(entry, demand, self._health)
             if reason is not None:
                 out.append((reason[0], Candidate(model=entry.id, excluded=reason[1])))
                 continue
             expected = estimate(entry, demand, self._seams.performance)
+            if believed is not None:
+                quality, deviation, seen = believed
+                expected = expected._replace(quality=quality, deviation=deviation, seen=seen)
             if slowest is not None and expected.latency_s is not None and expected.latency_s > slowest:
                 why = f"its median answer takes {expected.latency_s:.1f} s, over the limit of {slowest:g} s"
                 out.append((Step.LATENCY, Candidate(model=entry.id, excluded=why)))

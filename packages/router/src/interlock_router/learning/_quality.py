@@ -85,11 +85,6 @@ class QualityLearner:
         weight = _TRUST_WEIGHT * self.noise
         return min(1.0, max(0.0, (self._foretold + weight * _TRUST) / (self._foretelling + weight)))
 
-    def seen(self, model: str) -> float:
-        """How many outcomes of a model were learned."""
-        column = self._columns.get(model)
-        return 0.0 if column is None else float(self._seen[column])
-
     def columns(
         self, models: Sequence[str], priors: Iterable[float] | None = None
     ) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
@@ -124,7 +119,7 @@ class QualityLearner:
         """What a prompt adds to every model's score, below 0 for a hard one."""
         row = self._table.tasks.get(prompt.task)
         ease = 0.0 if row is None else self._table.ease(row)
-        return ease + self._residual.said(prompt.words, 0).hard
+        return ease + self._residual.hard(prompt.words)
 
     def learn(self, model: str, prompt: Prompt, score: float, weight: float = 1.0) -> bool:
         """Take the score of an answer in.

@@ -63,12 +63,15 @@ class Residual:
         ones = np.full(words.size, words.size**-0.5, dtype=np.float32)
         return (ones @ rows).astype(np.float64)
 
+    def hard(self, words: Words) -> float:
+        """What the words say of every model's score alike."""
+        return float(self.shared.take(words).sum()) * float(words.size) ** -0.5 if words.size else 0.0
+
     def said(self, words: Words, model: int) -> Said:
         """What the words say of one model's score."""
         if not words.size:
             return Said(0.0, 0.0)
-        scale = float(words.size) ** -0.5
-        return Said(float(self.shared.take(words).sum()) * scale, float(self.own[words, model].sum()) * scale)
+        return Said(self.hard(words), float(self.own[words, model].sum()) * float(words.size) ** -0.5)
 
     def learn(self, words: Words, model: int, rest: float, weight: float) -> None:
         """Take in what the table did not explain of one score, and go over a few old outcomes again."""
