@@ -152,11 +152,10 @@ class Standings:
 
     async def _check(self, key: str) -> None:
         try:
-            for held in tuple(self._open.get(key, ())):
-                now = await self._keys.renew(held.principal)
-                break
-            else:
+            first = next(iter(self._open.get(key, ())), None)
+            if first is None:
                 return
+            now = await self._keys.renew(first.principal)
             self._missed.pop(key, None)
             for held in tuple(self._open.get(key, ())):
                 if error := ending_of(held.principal, now) or await self._unpaid(held):
