@@ -12,7 +12,7 @@ import ipaddress
 import logging
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,29 +48,26 @@ def _post(origin: str) -> HttpRequest:
     return HttpRequest(method="POST", url=f"{origin}/v1/chat", body=b"{}")
 
 
+async def _failure(asking: Awaitable[object]) -> str:
+    """What is told of a failure."""
+    try:
+        await asking
+    except InterlockError as error:
+        return f"{error.message} {error.remedy}"
+    raise AssertionError("an answer was taken")
+
+
 async def fast(origin: str, seconds: float) -> str:
     """The fast carrier to a vendor."""
     client = HttpClient(egress=Egress(allowed_origins=[origin], allow_private=True), limits=_limits(seconds))
-    carrier = FastCarrier(client, owned=True)
-    try:
-        await carrier.send(_post(origin), timeout_s=seconds)
-    except InterlockError as error:
-        return f"{error.message} {error.remedy}"
-    finally:
-        await carrier.aclose()
-    raise AssertionError("an answer was taken")
+    async with aclosing(FastCarrier(client, owned=True)) as carrier:
+        return await _failure(carrier.send(_post(origin), timeout_s=seconds))
 
 
 async def sdk(origin: str, seconds: float) -> str:
     """The carrier over an official SDK."""
-    carrier = OpenAISdkCarrier(origin)
-    try:
-        await carrier.send(_post(origin), timeout_s=seconds)
-    except InterlockError as error:
-        return f"{error.message} {error.remedy}"
-    finally:
-        await carrier.aclose()
-    raise AssertionError("an answer was taken")
+    async with aclosing(OpenAISdkCarrier(origin)) as carrier:
+        return await _failure(carrier.send(_post(origin), timeout_s=seconds))
 
 
 async def executor(origin: str, seconds: float) -> str:
@@ -101,24 +98,15 @@ async def loader(origin: str, seconds: float) -> str:
     """A document from an address."""
     limits = LoadLimits(max_bytes=MOST_BYTES, timeout_s=seconds)
     async with HttpClient(egress=Egress(allowed_origins=[origin], allow_private=True)) as client:
-        try:
-            await gather_document(f"{origin}/api.json", client=client, limits=limits)
-        except InterlockError as error:
-            return f"{error.message} {error.remedy}"
-    raise AssertionError("an answer was taken")
+        return await _failure(gather_document(f"{origin}/api.json", client=client, limits=limits))
 
 
 async def mcp(origin: str, seconds: float) -> str:
     """An MCP server at an address."""
     options = ServerOptions(url=f"{origin}/mcp", timeout_s=seconds)
     connection = SdkConnection("far", options, secrets=MemorySecrets(), egress=Egress(allow_private=True))
-    try:
-        await connection.ready()
-    except InterlockError as error:
-        return f"{error.message} {error.remedy}"
-    finally:
-        await connection.aclose()
-    raise AssertionError("an answer was taken")
+    async with aclosing(connection):
+        return await _failure(connection.ready())
 
 
 async def webhook(origin: str, seconds: float) -> str:
